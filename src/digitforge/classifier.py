@@ -1,0 +1,122 @@
+"""The pinned classifier: images in, features and labels out; what every quality figure is read with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitforge.data.digits import Images, Labels
+from digitforge.errors import ModelError
+from digitforge.onnx_file import OnnxFile, open_onnx
+
+PINNED = Path(__file__).parent / "assets" / "classifier-28.onnx"
+BATCH = 500  # images read at once: about 200 MB at the classifier's widest layer
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a classifier sees in images.
+
+    features: float32 [N, F], its last hidden layer.
+    logits: float32 [N, L], one for each label.
+    """
+
+    features: NDArray[np.float32]
+    logits: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    @property
+    def labels(self) -> Labels:
+        """int64 [N], the label it takes each image for."""
+        labels: Labels = self.logits.argmax(1).astype(np.int64)
+        return labels
+
+
+class Classifier:
+    """A classifier file, ready to read images.
+
+    names: what each label is called; shape: channels, height and width of an image, in pixels.
+    card: all that the file says of itself, such as its accuracy.
+    """
+
+    def __init__(self, file: OnnxFile) -> None:
+        self._file = file
+        self.card = _parse_card(file)
+        self.names: tuple[str, ...] = tuple(self.card["names"])
+        self.shape: tuple[int, int, int] = tuple(self.card["shape"])
+        file.expect({"images": ("uint8", [None, *self.shape])}, {"features": "float", "logits": "float"})
+        self.feature_count = self._read_batch(np.zeros((1, *self.shape), np.uint8)).features.shape[1]
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> Classifier:
+        """The pinned classifier of the package, or the one in a file. Raises ModelError if it is none."""
+        if path is None and not PINNED.is_file():
+            raise ModelError(f"this installation lacks the pinned classifier ({PINNED.name}); install digitforge again")
+        return cls(open_onnx(PINNED if path is None else Path(path)))
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the classifier's file, which stands beside every figure that it was used for."""
+        return self._file.sha256
+
+    def fits(self, shape: tuple[int, int, int], names: tuple[str, ...]) -> bool:
+        """Whether it can read images of this shape, and knows every one of these labels."""
+        return shape == self.shape and set(names) <= set(self.names)
+
+    def read(self, images: Images) -> Reading:
+        """Read uint8 images [N, C, H, W], 0..255; N may be 0. Raises ModelError for images of another shape."""
+        if images.shape[1:] != self.shape:
+            raise ModelError(
+                f"the classifier {self._file.path.name} reads images of {_sizes(self.shape)}, "
+                f"not of {_sizes(images.shape[1:])} (channels x height x width)"
+            )
+        parts = [self._read_batch(batch) for batch in _batches(images)]
+        return Reading(
+            np.concatenate([np.empty((0, self.feature_count), np.float32), *(part.features for part in parts)]),
+            np.concatenate([np.empty((0, len(self.names)), np.float32), *(part.logits for part in parts)]),
+        )
+
+    def _read_batch(self, images: Images) -> Reading:
+        outputs = self._file.run({"images": np.ascontiguousarray(images)})
+        features, logits = outputs["features"], outputs["logits"]
+        if features.ndim != 2 or len(features) != len(images) or logits.shape != (len(images), len(self.names)):
+            raise ModelError(
+                f"{self._file.path} gives features {list(features.shape)} and logits {list(logits.shape)} for "
+                f"{len(images)} images and {len(self.names)} labels; make the file again"
+            )
+        return Reading(features, logits)
+
+
+def _batches(images: Images) -> Iterator[Images]:
+    for start in range(0, len(images), BATCH):
+        yield images[start : start + BATCH]
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _parse_card(file: OnnxFile) -> dict[str, Any]:
+    """The classifier's card, with names and a shape that can be what they say."""
+    try:
+        card = json.loads(file.card)
+        is_right = (
+            card["kind"] == "classifier"
+            and all(isinstance(name, str) for name in card["names"])
+            and len(set(card["names"])) == len(card["names"]) > 0
+            and len(card["shape"]) == 3
+            and all(isinstance(size, int) and size > 0 for size in card["shape"])
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        is_right = False
+    if not is_right:
+        raise ModelError(f"{file.path} is no classifier of digitforge: its card says something else")
+    return dict(card)

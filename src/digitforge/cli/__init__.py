@@ -1,0 +1,94 @@
+"""The command line: one file a verb; here is what they share: errors in one line, exit codes, --version, --debug."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from digitforge.cli.data import data
+from digitforge.cli.evaluate import evaluate
+from digitforge.cli.generate import generate
+from digitforge.cli.recipes import recipes
+from digitforge.cli.train import train
+from digitforge.errors import DigitforgeError
+
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+FAILED = 1
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(train)
+app.command()(generate)
+app.command()(evaluate)
+app.command()(recipes)
+app.command()(data)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        import digitforge
+
+        print(f"digitforge {digitforge.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _digitforge(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from; goes anywhere.")] = False,
+) -> None:
+    """Train, measure, compare and use GANs that draw digits."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code: 0, 2 for the user's input, 1 for ours, 130 for Ctrl-C.
+
+    An error is one line on stderr.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    is_debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        code = app(args=arguments, prog_name="digitforge", standalone_mode=False)
+        sys.stdout.flush()
+        return _say("interrupted", INTERRUPTED) if code == INTERRUPTED else int(code or 0)
+    except KeyboardInterrupt:
+        return _say("interrupted", INTERRUPTED)
+    except SystemExit:  # typer's answer to a reader that has gone
+        return FAILED
+    except BrokenPipeError:
+        # Python flushes again when it ends, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if is_debug:
+            traceback.print_exc()
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """Say in one line what went wrong, and return the exit code for it."""
+    if isinstance(error, DigitforgeError):
+        return _say(str(error), error.exit_code)
+    if isinstance(error, typer.TyperException):
+        message = error.format_message().rstrip(".")
+        command = getattr(getattr(error, "ctx", None), "command_path", "digitforge")
+        return _say(f"{message[:1].lower()}{message[1:]} (see `{command} --help`)", error.exit_code)
+    if isinstance(error, typer.Abort):
+        return _say("stopped, as there was no answer to a question", FAILED)
+    kind = type(error).__name__
+    return _say(f"an unexpected {kind} ({error}); run it again with --debug to see where, and report it", FAILED)
+
+
+def _say(message: str, code: int) -> int:
+    print(f"digitforge: {' '.join(message.split())}", file=sys.stderr)
+    return code

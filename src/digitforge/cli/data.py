@@ -1,0 +1,58 @@
+"""`digitforge data`: the data sets there are, or one of them fetched and counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from digitforge.data import DataSet, Digits
+
+
+def data(
+    name: Annotated[
+        str | None, typer.Argument(help="A data set to fetch, or a path to look at.", show_default="list them all")
+    ] = None,
+) -> None:
+    """List the data sets, or fetch one and count what it holds."""
+    if name is None:
+        _print_list()
+        return
+    from digitforge.cli.display import download_progress
+    from digitforge.data import load_data
+
+    with download_progress() as progress:
+        loaded = load_data(name, progress=progress)
+    print("\n".join(_describe(loaded)))
+
+
+def _print_list() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from digitforge.data import catalogue
+
+    table = Table("data set", "training", "test", "size", "here", "what it is")
+    for entry in catalogue():
+        channels, height, width = entry.shape
+        test = "none" if entry.test_count is None else f"{entry.test_count:,}"
+        here = f"{entry.cached_bytes / 1e6:.0f} MB" if entry.is_cached else "no"
+        size = f"{height}x{width}x{channels}"
+        table.add_row(entry.name, f"{entry.train_count:,}", test, size, here, entry.description)
+    Console().print(table)
+
+
+def _describe(loaded: DataSet) -> list[str]:
+    lines = [f"{loaded.name}: {_counts('training', loaded.train)}"]
+    if loaded.test is None:
+        lines.append("no test part")
+    else:
+        lines.append(_counts("test", loaded.test))
+    return [*lines, *loaded.notes, f"sha256 of the training part: {loaded.train.sha256}"]
+
+
+def _counts(part: str, digits: Digits) -> str:
+    channels, height, width = digits.shape
+    by_label = ", ".join(f"{name}: {count:,}" for name, count in zip(digits.names, digits.counts, strict=True))
+    return f"{len(digits):,} {part} images of {height}x{width}x{channels} ({by_label})"

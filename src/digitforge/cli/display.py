@@ -1,0 +1,114 @@
+"""What a person sees while something takes long: a live line on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from digitforge.data import Progress as DataProgress
+    from digitforge.runs import RunFolder
+    from digitforge.training.observers import Tick
+    from digitforge.training.plan import Plan
+
+_REFRESHES = 4  # a second, few enough to cost training nothing
+
+
+class Display:
+    """An observer that shows a run: images seen and a second, time left, losses, D's accuracies."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._progress: Progress | None = None
+
+    def started(self, plan: Plan, folder: RunFolder, images: int) -> None:
+        """Say what begins, and begin the live line on a terminal."""
+        recipe = plan.recipe
+        self._total, self._first = plan.steps * recipe.training.batch_size, images
+        self._since, self._losses, self._accuracy = time.monotonic(), "", ""
+        compute = recipe.compute
+        self._console.print(
+            f"{recipe.name} on {plan.data_name}: {self._total:,} images, seed {recipe.training.seed}, "
+            f"{compute.device}, {'bf16' if compute.precision == 'bf16' else 'float32'}, threads {compute.threads}, in {folder.path}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        if self._console.is_terminal:
+            self._progress = Progress(
+                BarColumn(bar_width=None),
+                TextColumn("{task.completed:,.0f}/{task.total:,.0f} images"),
+                TextColumn("{task.fields[told]}"),
+                TimeRemainingColumn(compact=True),
+                console=self._console,
+                refresh_per_second=_REFRESHES,
+            )
+            self._task = self._progress.add_task("train", total=self._total, completed=images, told="")
+            self._progress.start()
+
+    def stepped(self, images: int) -> None:
+        """Move the bar."""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=images)
+
+    def ticked(self, tick: Tick) -> None:
+        """Take in losses and accuracies; in a log, a line where D's accuracy was measured."""
+        if tick.line is None:
+            return
+        told = told_by(tick.line)
+        self._accuracy = told.get("accuracy", self._accuracy)
+        text = "  ".join(part for part in (told["speed"], told["losses"], self._accuracy) if part)
+        if self._progress is not None:
+            self._progress.update(self._task, told=text)
+        elif "accuracy" in tick.line:
+            done, spent = tick.images - self._first, time.monotonic() - self._since
+            left = round((self._total - tick.images) * spent / done) if done else 0
+            self._console.print(f"{tick.images:>12,} images  {text}  {left} s left", highlight=False, soft_wrap=True)
+
+    def ended(self) -> None:
+        """End the live line."""
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def told_by(line: Mapping[str, Any]) -> dict[str, str]:
+    """A line of statistics in short words."""
+    loss = line["loss"]
+    told = {
+        "speed": f"{line['clock']['images_per_second']:,.0f} images/s",
+        "losses": f"loss D {loss['discriminator']:.2f} G {loss['generator']:.2f}",
+    }
+    if "accuracy" in line:
+        kinds = {"real_train": "real", "real_held_out": "held-out", "fake": "fake"}
+        shares = [f"{word} {line['accuracy'][kind]:.0%}" for kind, word in kinds.items() if kind in line["accuracy"]]
+        told["accuracy"] = f"D right on {', '.join(shares)}"
+    return told
+
+
+@contextmanager
+def download_progress() -> Iterator[DataProgress]:
+    """What a download reports to: a bar that shows up only where something is fetched."""
+    console = Console(stderr=True)
+    progress = Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=console)
+    tasks: dict[str, TaskID] = {}
+
+    def hear(what: str, done: int, total: int | None) -> None:
+        if what not in tasks:
+            if not tasks and console.is_terminal:
+                progress.start()
+            elif not console.is_terminal:
+                console.print(f"fetching {what}", highlight=False)
+            tasks[what] = progress.add_task(what, total=total)
+        progress.update(tasks[what], completed=done, total=total)
+        if total is not None and done >= total and progress.live.is_started and progress.finished:
+            progress.stop()
+
+    try:
+        yield hear
+    finally:
+        if progress.live.is_started:
+            progress.stop()

@@ -1,0 +1,46 @@
+"""`digitforge recipes`: the recipes there are, or one of them in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from digitforge.recipe import Training
+
+
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="A recipe to print in full.", show_default="list them all")] = None,
+) -> None:
+    """List the recipes, or print one with every setting, as TOML."""
+    from digitforge.recipe import load_recipe
+
+    if name is None:
+        _print_list()
+    else:
+        print(load_recipe(name).to_toml(), end="")
+
+
+def _print_list() -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from digitforge.recipe import load_recipe, recipe_names
+
+    table = Table("recipe", "document", "data", "length", "summary")
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        cells = (recipe.name, recipe.document, recipe.data.name, _length(recipe.training), recipe.summary)
+        table.add_row(*map(escape, cells))
+    Console().print(table)
+
+
+def _length(training: Training) -> str:
+    """How long a run is, as the recipe says it."""
+    if training.seconds is not None:
+        return f"{training.seconds:g} s"
+    if training.epochs is not None:
+        return f"{training.epochs:g} epochs"
+    return f"{training.images:,} images"

@@ -1,0 +1,135 @@
+"""`digitforge train`: from the words of a command to a run, its progress shown live."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from digitforge.errors import RecipeError, UserError
+
+if TYPE_CHECKING:
+    from digitforge.runs import RunFolder
+
+Precision = Literal["auto", "bf16", "32"]
+
+
+def train(
+    recipe: Annotated[str | None, typer.Argument(help="A recipe's name or .toml file [default: express].")] = None,
+    data: Annotated[str | None, typer.Option(help="A data set's name, or a path to your own.")] = None,
+    digits: Annotated[str | None, typer.Option(help="Train on these labels alone, such as 3,5.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Time in training steps, such as 60s, 5m or 2h.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the data set.")] = None,
+    images: Annotated[int | None, typer.Option(help="Real images shown to the discriminator.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random number.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/NAME-SEED].")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    precision: Annotated[Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the whole recipe; train nothing.")] = False,
+) -> None:
+    """Train a GAN: any digit on demand after 60 s with the default recipe."""
+    lengths = {"training.seconds": parse_budget(budget), "training.epochs": epochs, "training.images": images}
+    settings = chosen_settings(
+        set_ or [],
+        lengths,
+        {
+            "data.name": data,
+            "data.digits": digits,
+            "training.seed": seed,
+            "compute.device": device,
+            "compute.precision": precision,
+        },
+    )
+    need_training()
+    if dry_run:
+        _show_recipe(recipe, settings)
+        return
+    from digitforge.cli.display import Display, download_progress
+    from digitforge.training.train import train as train_recipe
+
+    with download_progress() as progress:
+        folder = train_recipe(
+            recipe, settings=settings, out=out, resume=resume, observers=[Display()], progress=progress
+        )
+    report(folder)
+
+
+def parse_budget(text: str | None) -> float | None:
+    """Seconds from "60s", "5m", "2h" or a plain number of seconds."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)\s*", text)
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if not seconds > 0:
+        raise UserError(f'a budget is a time above zero, such as 60s, 5m or 2h, not "{text}"')
+    return seconds
+
+
+def chosen_settings(
+    assignments: list[str], lengths: dict[str, float | int | None], options: dict[str, Any]
+) -> dict[str, object]:
+    """Every setting that the command line gives, by dotted key; an option and --set may not contradict each other."""
+    from digitforge.recipe import parse_setting
+
+    settings: dict[str, object] = {}
+    given = [key for key, value in lengths.items() if value is not None]
+    if len(given) > 1:
+        raise UserError("a run has one length: give --budget, --epochs or --images, not several")
+    for key, value in [*options.items(), *lengths.items(), *map(parse_setting, assignments)]:
+        if value is None:
+            continue
+        if key in settings and settings[key] != value:
+            raise RecipeError(f"{key} is given twice, as {settings[key]} and as {value}; give it once")
+        settings[key] = value
+    return settings
+
+
+def need_training() -> None:
+    """Raise UserError where the extra `train` is not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "lightning_fabric", "safetensors", "onnx") if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"training needs {', '.join(missing)}, which the plain install leaves out: "
+            "pip install 'digitforge[train]' (the README says how to get a small, CPU-only PyTorch)"
+        )
+
+
+def report(folder: RunFolder) -> None:
+    """Say what a finished run reached and where it lies."""
+    from digitforge.forge import Forge
+
+    card = Forge.load(folder.model).card
+    typer.echo(f"{folder.path}: {card.images:,} images")
+    for line in summary(dict(card.figures)):
+        typer.echo(f"  {line}")
+    typer.echo(f"  sheet   {folder.final_sheet}")
+    typer.echo(f"  model   {folder.model}")
+    wanted = card.names[card.trained[-1]]
+    typer.echo(f"next: digitforge generate {folder.path} --digit {wanted}")
+
+
+def summary(figures: dict[str, Any]) -> list[str]:
+    """The key figures of a model in words."""
+    if not figures:
+        return ["no figures: the pinned classifier does not read these images"]
+    frechet, floor, accuracy = (figures[key] for key in ("frechet", "floor", "accuracy"))
+    lines = [f"Frechet distance {frechet['value']:.3f} (n = {frechet['n']:,} against {frechet['reference_n']:,} real)"]
+    if floor is not None:
+        lines[0] += f": {figures['ratio']:.1f} F, where F = {floor['value']:.3f} is that of real test images"
+    if accuracy is not None:
+        lines.append(f"read as the digit asked for: {accuracy['value']:.2%} (n = {accuracy['n']:,})")
+    return lines
+
+
+def _show_recipe(recipe: str | None, settings: dict[str, object]) -> None:
+    from digitforge.recipe import load_recipe
+    from digitforge.training.train import DEFAULT_RECIPE
+
+    resolved = load_recipe(recipe or DEFAULT_RECIPE).with_settings(settings)
+    typer.echo(resolved.to_toml(), nl=False)

@@ -1,0 +1,92 @@
+"""The user's own data: a path to idx files, an .npz or a folder of images, read into one data set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from digitforge.data import idx
+from digitforge.data.digits import DataSet, Digits
+from digitforge.data.folder import read_folder
+from digitforge.data.npz import read_npz
+from digitforge.data.raw import RawPart, encode_labels, resize_images, resize_note, target_size
+from digitforge.errors import DataError
+
+HELD_OUT_EVERY = 10  # one image in ten is held out where there is no test part
+HELD_OUT_SEED = 0  # fixed, not the run's: two runs on one data set must hold out the same images
+
+READABLE = "an idx images file, a folder with idx files, an .npz, or a folder of images with one sub-folder a class"
+
+
+def read_path(path: str | Path) -> DataSet:
+    """The data set at a path; images of other sizes are resized and a tenth is held out, each with a note.
+
+    Images come out as uint8 [N, C, H, W], C 1 or 3, in their order in the files; the held-out tenth is the same each
+    time. Raises DataError if there is nothing at the path, or it is damaged or of another kind.
+    """
+    path = Path(path).expanduser()
+    try:
+        train, test = _read_parts(path)
+    except OSError as error:  # a folder that may not be listed, a drive that went away
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path and its rights") from error
+    data = _settle(path.resolve().name, train, test)
+    return data if data.test is not None else hold_out(data)
+
+
+def _read_parts(path: Path) -> tuple[RawPart, RawPart | None]:
+    if path.is_dir():
+        return _read_idx_folder(path) or read_folder(path)
+    if not path.is_file():
+        raise DataError(f"there is no file or folder {path}; give {READABLE}")
+    if path.suffix == ".npz":
+        return read_npz(path)
+    if path.suffix == ".mat":
+        raise DataError(f"{path}: .mat files are not among what can be read; give {READABLE}")
+    if "ubyte" in path.name or "idx" in path.name:
+        return idx.read_pair(path, idx.labels_beside(path)), None
+    raise DataError(f"{path} is not among what can be read; give {READABLE}")
+
+
+def _read_idx_folder(folder: Path) -> tuple[RawPart, RawPart | None] | None:
+    """The parts of a folder with idx files by their usual names; None if it has none."""
+    train, test = idx.find_pair(folder, "train"), idx.find_pair(folder, "t10k")
+    if train is None and test is None:
+        return None
+    if train is None:
+        raise DataError(f"{folder} has test images but no train-images-idx3-ubyte; put the training files beside them")
+    return idx.read_pair(*train), idx.read_pair(*test) if test else None
+
+
+def _settle(name: str, train: RawPart, test: RawPart | None) -> DataSet:
+    """Raw parts as one data set: one size, one kind of image, one list of names."""
+    parts = [train] if test is None else [train, test]
+    channels = {part.images.shape[1] for part in parts}
+    if len(channels) > 1:
+        raise DataError(f"{train.where} mixes grey and colour between its training and test part; make them alike")
+    sizes = Counter[tuple[int, int]]()
+    for part in parts:
+        sizes[part.images.shape[2], part.images.shape[3]] += len(part.images)
+    size = target_size(sizes, channels.pop())
+    labels, names = encode_labels([part.labels for part in parts])
+    digits = [Digits(resize_images(part.images, size), label, names) for part, label in zip(parts, labels, strict=True)]
+    notes = train.notes + resize_note(sizes, size)
+    return DataSet(name, digits[0], digits[1] if test is not None else None, notes)
+
+
+def hold_out(data: DataSet) -> DataSet:
+    """The data set with a seeded tenth of its training part as test part, each label in proportion.
+
+    With fewer than ten images nothing is held out.
+    """
+    count = len(data.train)
+    if count < HELD_OUT_EVERY:
+        note = f"no test part: {count} images are too few to hold out a tenth"
+        return DataSet(data.name, data.train, None, (*data.notes, note))
+    shuffled = np.random.default_rng(HELD_OUT_SEED).permutation(count)
+    by_label = shuffled[np.argsort(data.train.labels[shuffled], kind="stable")]
+    held_out = np.sort(by_label[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
+    kept = np.setdiff1d(np.arange(count), held_out)
+    note = f"no test part: a fixed tenth ({len(held_out):,} images) is held out"
+    return DataSet(data.name, data.train.take(kept), data.train.take(held_out), (*data.notes, note))

@@ -1,0 +1,94 @@
+"""NumPy archives: `images` and `labels` (and `test_images`, `test_labels`) out of an .npz, never unpickled."""
+
+from __future__ import annotations
+
+import math
+import struct
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from digitforge.data.raw import MAX_BYTES, RawPart, channels_first
+from digitforge.data.unpacked import MAX_DEFLATE_RATIO
+from digitforge.errors import DataError
+
+# What zipfile and NumPy's header parser raise on bytes that are no archive (found by mutating one in the tests).
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+LAYOUT = "images uint8 [N, H, W], [N, H, W, 3] or [N, C, H, W] and labels [N], integers or strings"
+
+
+def read_npz(path: Path) -> tuple[RawPart, RawPart | None]:
+    """The training part of an .npz, and its test part if it has one.
+
+    Raises DataError if an array is missing, of another kind, pickled, or longer than its file can hold.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            train = _read_part(archive, path, "")
+            has_test = bool({"test_images.npy", "test_labels.npy"} & names)
+            return train, _read_part(archive, path, "test_") if has_test else None
+    except DAMAGE as error:
+        raise DataError(f"{path} is a damaged .npz ({error}); write or copy it again") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path and its rights") from error
+
+
+def _read_part(archive: zipfile.ZipFile, path: Path, prefix: str) -> RawPart:
+    images = _read_array(archive, path, f"{prefix}images")
+    labels = _read_array(archive, path, f"{prefix}labels")
+    where = f"{path} ({prefix}images)"
+    if images.dtype != np.uint8:
+        raise DataError(f"{where} holds {images.dtype}; expected uint8, 0 (no ink) to 255 (full ink)")
+    if labels.dtype.kind not in "iuU" or labels.ndim != 1:
+        raise DataError(f"{path} ({prefix}labels) holds {labels.dtype} {list(labels.shape)}; expected {LAYOUT}")
+    return RawPart(channels_first(images, where), labels, where)
+
+
+def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[Any]:
+    """One array of the archive, after its header was held against its length."""
+    member = f"{name}.npy"
+    if member not in archive.namelist():
+        found = ", ".join(sorted(archive.namelist())[:8]) or "nothing"
+        raise DataError(f"{path} has no array '{name}' (found {found}); expected {LAYOUT}")
+    info = archive.getinfo(member)
+    with archive.open(info) as stream:
+        _check_header(cast(BinaryIO, stream), info, f"{path} ({name})")
+    with archive.open(info) as stream:
+        return npy.read_array(cast(BinaryIO, stream), allow_pickle=False)
+
+
+def _check_header(stream: BinaryIO, info: zipfile.ZipInfo, where: str) -> None:
+    """Refuse an array that is pickled, too large, or not as long as its header says, before memory is taken for it."""
+    version = npy.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise DataError(f"{where} is in .npy version {version}; expected 1.0 or 2.0, which numpy.savez writes")
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read_header(stream)
+    if dtype.hasobject:
+        raise DataError(f"{where} holds Python objects, which are never loaded; expected {LAYOUT}")
+    needed = math.prod(shape) * dtype.itemsize
+    found = info.file_size - stream.tell()
+    if needed != found:
+        raise DataError(f"{where}: its header names {list(shape)} = {needed:,} bytes, found {found:,}; write it again")
+    if needed > min(MAX_BYTES, info.compress_size * MAX_DEFLATE_RATIO):
+        raise DataError(
+            f"{where} claims {needed:,} bytes, more than it can hold or than the {MAX_BYTES:,} read at most"
+        )

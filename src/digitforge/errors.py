@@ -1,0 +1,41 @@
+"""The errors a user can meet: each is one sentence that says what was wrong, where, and the way on."""
+
+
+class DigitforgeError(Exception):
+    """Something that digitforge itself failed to do; the command line ends with exit code 1."""
+
+    exit_code = 1
+
+
+class UserError(DigitforgeError):
+    """Input that cannot be used as it is; the command line ends with exit code 2."""
+
+    exit_code = 2
+
+
+class RecipeError(UserError):
+    """A recipe that does not exist, or a setting in one that cannot be."""
+
+
+class DataError(UserError):
+    """A data set that is unknown, unreachable, damaged, or unfit for what was asked."""
+
+
+class ModelError(UserError):
+    """A model file that is missing, is no model, or cannot do what was asked of it."""
+
+
+class RunError(UserError):
+    """A run folder that is missing, taken, damaged or not to be continued."""
+
+
+class OutputError(UserError):
+    """A place that cannot be written to, or an output that cannot be made there."""
+
+
+class InterruptionError(DigitforgeError):
+    """Work that a signal stopped after its state was saved; `exit_code` is 128 and the signal's number."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,264 @@
+"""Forge: a model file in, digits out; it needs neither torch nor a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitforge.card import Card, CardData, CardLatent
+from digitforge.classifier import Classifier
+from digitforge.data.digits import Digits, Images, Labels
+from digitforge.errors import ModelError, UserError
+from digitforge.onnx_file import OnnxFile, open_onnx
+from digitforge.randomness import Latents, draw_latents, stream
+
+__all__ = ["UNLABELLED", "Card", "CardData", "CardLatent", "Drawn", "Forge"]
+
+PRETRAINED = Path(__file__).parent / "assets" / "express-mnist.onnx"
+BATCH = 500  # images drawn at once: bounds memory; from 32 to 1,000, express draws equally fast on two cores
+MAX_COUNT = 10_000_000  # images a call; more come from further seeds
+MAX_BYTES = 4 * 1024**3  # what generate() may hold in memory; batches() needs no more than one batch
+UNLABELLED = ("unlabelled",)  # the names of digits that nobody told or read a label of
+
+# A digit that an unconditional model draws less often than this, once so many images were drawn, is given up.
+HOPELESS_YIELD = 1 / 200
+HOPELESS_AFTER = 20_000  # images; a model of ten digits yields about 1/10, so a common digit never comes near
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Digits, and how many images were drawn to get them: more than there are where a classifier chose among them."""
+
+    digits: Digits
+    drawn: int
+
+    @property
+    def share(self) -> float:
+        """The share of the drawn images that was kept, 0..1."""
+        return len(self.digits) / self.drawn
+
+
+class Forge:
+    """A model that is ready to draw.
+
+    card: what the model file says of itself. path: where it was read from. sha256: of the file.
+    """
+
+    def __init__(self, file: OnnxFile, classifier: Classifier | None = None) -> None:
+        self._file = file
+        self._given_classifier = classifier
+        try:
+            self.card = Card.from_json(file.card)
+        except ModelError as error:
+            raise ModelError(f"{file.path} is no model file that can be used: {error}") from None
+        inputs: dict[str, tuple[str, list[int | None]]] = {"latent": ("float", [None, self.card.latent.size])}
+        if self.card.conditional:
+            inputs["label"] = ("int64", [None])
+        file.expect(inputs, {"images": "uint8"})
+        self._run(np.zeros((2, self.card.latent.size), np.float32), np.zeros(2, np.int64))
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, *, classifier: Classifier | None = None) -> Forge:
+        """The model in a run folder or a model file; None: the pretrained one in the package.
+
+        classifier: filters and reads what an unconditional model draws; None: the pinned one.
+        Raises ModelError that names the file if it is missing, damaged, or not what its card says.
+        """
+        return cls(open_onnx(_model_path(path)), classifier)
+
+    @property
+    def path(self) -> Path:
+        """The model file."""
+        return self._file.path
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the model file."""
+        return self._file.sha256
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the labels that it can draw: those that it was trained on."""
+        return tuple(self.card.names[label] for label in self.card.trained)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether each image's label is known before it is drawn: the model takes it, or draws only one."""
+        return self.card.conditional or len(self.card.trained) == 1
+
+    @cached_property
+    def classifier(self) -> Classifier | None:
+        """What reads the model's images; None if no classifier here reads their size and labels."""
+        classifier = self._given_classifier or Classifier.load()
+        return classifier if classifier.fits(self.card.shape, self.names) else None
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """What the labels of its digits are called: all the card's names, or UNLABELLED where nothing tells a label."""
+        return self.card.names if self.is_told or self.classifier else UNLABELLED
+
+    def label_of(self, digit: int | str) -> int:
+        """The label whose name is `digit`, such as 7 or "7". Raises ModelError if the model was not trained on it."""
+        name = str(digit)
+        if name not in self.names:
+            known = "knows" if name not in self.card.names else "was trained on"
+            raise ModelError(f"{self.path.name} {known} {_enumerate(self.names)}, not {name!r}; ask for one of these")
+        return self.card.names.index(name)
+
+    def generate(self, digit: int | str | None = None, count: int = 64, seed: int = 0) -> Digits:
+        """Draw `count` digits: uint8 images [count, C, H, W], 0..255, and int64 labels [count].
+
+        digit: the name of the one label to draw. None: the labels follow the training frequencies, each label's count
+        within one of its share, in random order; what an unconditional model draws is labelled by the pinned
+        classifier, or named UNLABELLED where that can't read it.
+        seed: 0 to 2**32 - 1; one seed and model file give one result; a digit's latents don't depend on count.
+        Raises ModelError if the model can't draw the digit, UserError for a count or seed that is out of range.
+        """
+        return self.generate_with_yield(digit, count, seed).digits
+
+    def generate_with_yield(self, digit: int | str | None = None, count: int = 64, seed: int = 0) -> Drawn:
+        """As generate(), with the number of images that were drawn for them."""
+        parts = self.batches(digit, count, seed)
+        channels, height, width = self.card.shape
+        if count * channels * height * width > MAX_BYTES:
+            raise UserError(f"{count:,} images need more than {MAX_BYTES:,} bytes of memory; ask for fewer at once")
+        images = np.empty((count, channels, height, width), np.uint8)
+        labels = np.empty(count, np.int64)
+        done = drawn = 0
+        for part in parts:
+            images[done : done + len(part.digits)] = part.digits.images
+            labels[done : done + len(part.digits)] = part.digits.labels
+            done, drawn = done + len(part.digits), drawn + part.drawn
+        return Drawn(Digits(images, labels, self.label_names), drawn)
+
+    def batches(self, digit: int | str | None = None, count: int = 64, seed: int = 0) -> Iterator[Drawn]:
+        """What generate() draws, in parts of at most 500 images, one in memory at a time.
+
+        What is asked for is checked at once, before the first part is drawn; a digit that turns out too rare raises
+        ModelError on the way.
+        """
+        if not 1 <= count <= MAX_COUNT:
+            raise UserError(f"a count of images lies in 1 to {MAX_COUNT:,}, not at {count:,}")
+        label = None if digit is None else self.label_of(digit)
+        rng = stream(seed, "generate")
+        if self.is_told:
+            return self._draw_told(rng, label, count, seed)
+        if label is None:
+            return self._draw_freely(rng, count)
+        if self.classifier is None:
+            raise ModelError(
+                f"{self.path.name} is not told which digit to draw, and the pinned classifier can't read its images; "
+                "leave out the digit, or use a conditional model"
+            )
+        return self._draw_chosen(rng, label, count, self.classifier)
+
+    def draw(self, latents: Latents, labels: Labels | None = None) -> Images:
+        """The images of given latents: uint8 [N, C, H, W], 0..255, from float32 [N, Z].
+
+        labels: int64 [N], which a conditional model needs and another ignores.
+        """
+        if self.card.conditional and (labels is None or not np.isin(labels, self.card.trained).all()):
+            raise ModelError(f"{self.path.name} needs a label for each image, one of {list(self.card.trained)}")
+        told = np.zeros(len(latents), np.int64) if labels is None else labels
+        images = np.empty((len(latents), *self.card.shape), np.uint8)
+        for start in range(0, len(latents), BATCH):
+            part = slice(start, start + BATCH)
+            images[part] = self._run(latents[part], told[part])
+        return images
+
+    def _spread(self, count: int, seed: int) -> Labels:
+        """`count` labels that follow the training frequencies, in random order.
+
+        Systematic sampling: independent draws would leave digits out of small sets by chance, and fixed shares would
+        begin with the same label whatever the seed; this gives each label its share rounded down or up, in the mean
+        just its share.
+        """
+        rng = stream(seed, "labels")
+        ends = np.cumsum(np.asarray(self.card.frequencies, np.float64))
+        positions = (np.arange(count) + rng.random()) * (ends[-1] / count)
+        # Rounding may put the last position on the very end; the last trained label holds it.
+        labels = np.minimum(np.searchsorted(ends, positions, side="right"), self.card.trained[-1])
+        return rng.permutation(labels.astype(np.int64))
+
+    def _draw_told(self, rng: np.random.Generator, label: int | None, count: int, seed: int) -> Iterator[Drawn]:
+        labels = self._spread(count, seed) if label is None else np.full(count, label, np.int64)
+        for start in range(0, len(labels), BATCH):
+            told = labels[start : start + BATCH]
+            yield Drawn(Digits(self._run(self._latents(rng, len(told)), told), told, self.card.names), len(told))
+
+    def _draw_freely(self, rng: np.random.Generator, count: int) -> Iterator[Drawn]:
+        for start in range(0, count, BATCH):
+            size = min(BATCH, count - start)
+            images = self._run(self._latents(rng, size), np.zeros(size, np.int64))
+            labels = self._read(images, self.classifier) if self.classifier else np.zeros(size, np.int64)
+            yield Drawn(Digits(images, labels, self.label_names), size)
+
+    def _draw_chosen(self, rng: np.random.Generator, label: int, count: int, classifier: Classifier) -> Iterator[Drawn]:
+        """Draw, and keep what the classifier takes for `label` and nothing else, until `count` are kept."""
+        wanted = classifier.names.index(self.card.names[label])
+        kept = drawn = 0
+        while kept < count:
+            images = self._run(self._latents(rng, BATCH), np.zeros(BATCH, np.int64))
+            places = np.flatnonzero(classifier.read(images).labels == wanted)[: count - kept]
+            kept += len(places)
+            used = BATCH if kept < count else int(places[-1]) + 1
+            drawn += used
+            yield Drawn(Digits(images[places], np.full(len(places), label, np.int64), self.card.names), used)
+            if kept < count and drawn >= HOPELESS_AFTER and kept < drawn * HOPELESS_YIELD:
+                raise ModelError(
+                    f"{self.path.name} draws too few of {self.card.names[label]!r}: {kept:,} of {drawn:,} images were "
+                    "read as it; ask for another digit, or use a conditional model"
+                )
+
+    def _read(self, images: Images, classifier: Classifier) -> Labels:
+        """The label that the classifier takes each image for, among those that the model was trained on."""
+        columns = [classifier.names.index(name) for name in self.names]
+        places = classifier.read(images).logits[:, columns].argmax(1)
+        labels: Labels = np.asarray(self.card.trained, np.int64)[places]
+        return labels
+
+    def _latents(self, rng: np.random.Generator, count: int) -> Latents:
+        return draw_latents(rng, count, self.card.latent.size, self.card.latent.distribution)
+
+    def _run(self, latents: Latents, labels: Labels) -> Images:
+        feeds: dict[str, NDArray[Any]] = {"latent": latents}
+        if self.card.conditional:
+            feeds["label"] = labels
+        images = self._file.run(feeds)["images"]
+        if images.shape != (len(latents), *self.card.shape):
+            raise ModelError(
+                f"{self.path} draws images of shape {list(images.shape[1:])}, but its card promises "
+                f"{list(self.card.shape)}; make the file again"
+            )
+        return images
+
+
+def _model_path(path: str | Path | None) -> Path:
+    """The model file that is meant."""
+    if path is None:
+        if not PRETRAINED.is_file():
+            raise ModelError("this installation holds no pretrained model; name a run folder or a model file")
+        return PRETRAINED
+    path = Path(path).expanduser()
+    try:
+        is_folder = path.is_dir()
+    except OSError:  # such as a name that is too long; opening it says which
+        is_folder = False
+    if not is_folder:
+        return path
+    from digitforge.runs import RunFolder  # brings pydantic, which a model file alone does not need
+
+    model = RunFolder(path).model
+    if not model.is_file():
+        raise ModelError(f"the folder {path} holds no {model.name}: it is no run, or one that has not ended yet")
+    return model
+
+
+def _enumerate(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,1 @@
+"""Metrics: figures from features and images, without torch."""

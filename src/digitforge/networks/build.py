@@ -1,0 +1,46 @@
+"""From a recipe's networks and a picture's shape to the two players."""
+
+from collections.abc import Callable
+
+import torch
+
+from digitforge.errors import RecipeError
+from digitforge.networks import dcgan, express
+from digitforge.networks.players import Outline, Pair
+from digitforge.randomness import stream
+from digitforge.recipe import Networks, nearest
+
+FAMILIES: dict[str, Callable[[Outline], Pair]] = {"dcgan": dcgan.build, "express": express.build}
+
+
+def build(networks: Networks, shape: tuple[int, int, int], classes: int, seed: int) -> Pair:
+    """Both players on the CPU, their first weights drawn from `seed`.
+
+    shape: channels, height and width of an image; classes: how many labels the data set has.
+    """
+    if networks.family not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise RecipeError(
+            f'there is no family "{networks.family}"{nearest(networks.family, FAMILIES)}; the families are {known}'
+        )
+    if shape[1] % 4 or shape[2] % 4:
+        raise RecipeError(
+            f"the networks of this recipe double their size twice, so an image's sides must divide by 4, "
+            f"and these are {shape[2]}x{shape[1]}; resize them to 28x28 or 32x32"
+        )
+    outline = Outline(
+        shape=shape,
+        latent_size=networks.latent_size,
+        classes=classes if networks.conditional else 0,
+        pixels=networks.pixels,
+        generator_width=networks.generator_width,
+        discriminator_width=networks.discriminator_width,
+        leaky_slope=networks.leaky_slope,
+        dropout=networks.dropout,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(stream(seed, "weights").integers(2**63)))
+        pair = FAMILIES[networks.family](outline)
+    pair.generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pair.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return pair

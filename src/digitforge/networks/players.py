@@ -1,0 +1,71 @@
+"""The two players, as every family builds them: a generator and a discriminator, told the label or not."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from digitforge.networks.layers import Logit
+from digitforge.networks.pixels import Range
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a family builds its pair from.
+
+    shape: channels, height and width of an image, in pixels.
+    latent_size: numbers in a latent.
+    classes: labels that the players are told; 0 where they are told none.
+    """
+
+    shape: tuple[int, int, int]
+    latent_size: int
+    classes: int
+    pixels: Range
+    generator_width: int
+    discriminator_width: int
+    leaky_slope: float
+    dropout: float
+
+
+class Generator(nn.Module):
+    """Latents [N, Z], and labels [N] where it is told them, to images [N, C, H, W] in the recipe's pixel range."""
+
+    def __init__(self, layers: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.layers = layers
+        self.classes = classes
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        if self.classes:
+            assert labels is not None, "this generator is told labels"
+            latents = torch.cat([latents, F.one_hot(labels, self.classes).to(latents.dtype)], 1)
+        images: Tensor = self.layers(latents)
+        return images
+
+
+class Discriminator(nn.Module):
+    """Images [N, C, H, W], and labels [N] where it is told them, to logits [N]: positive for real."""
+
+    def __init__(self, features: nn.Module, logit: Logit) -> None:
+        super().__init__()
+        self.features = features
+        self.logit = logit
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        logits: Tensor = self.logit(self.features(images), labels)
+        return logits
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The generator and the discriminator of one family."""
+
+    generator: Generator
+    discriminator: Discriminator
+
+
+def last_activation(pixels: Range) -> nn.Module:
+    """What bounds a generator's output to its pixel range."""
+    return nn.Tanh() if pixels == "signed" else nn.Sigmoid()

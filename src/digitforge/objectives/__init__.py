@@ -1,0 +1,1 @@
+"""Objectives: losses and penalties as pure functions, one paper each."""

@@ -1,0 +1,1 @@
+"""Training: the loop, one adversarial step, and what a run keeps."""

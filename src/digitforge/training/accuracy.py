@@ -1,0 +1,86 @@
+"""How well D tells real from fake: on training images, on held-out ones, and on what G draws now."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from digitforge.data import Digits
+from digitforge.networks.layers import BatchNorm
+from digitforge.networks.pixels import to_network
+from digitforge.networks.players import Discriminator, Generator
+from digitforge.randomness import draw_latents, stream
+from digitforge.recipe import Recipe
+
+_BATCH = 250
+
+
+@torch.no_grad()
+def discriminator_accuracy(
+    game: tuple[Generator, Discriminator], recipe: Recipe, train: Digits, held_out: Digits | None, images_seen: int
+) -> dict[str, float | int]:
+    """Shares of images that D judges rightly, each with its n: `real_train`, `real_held_out`, `fake`.
+
+    Up to `record.accuracy_images` of each kind, dropout off, normalisation from pure batches of one kind. A D whose
+    loss has no zero of its own (relativistic) is asked at the midpoint of its means on a disjoint half, so that n is
+    half as large. `separation` is P(D(real) > D(fake)): 1 when D wins, 1/2 when it can only guess.
+    """
+    generator, discriminator = (copy.deepcopy(player).eval() for player in game)
+    for player in (generator, discriminator):
+        for module in player.modules():
+            if isinstance(module, BatchNorm):
+                module.train()
+    device = next(discriminator.parameters()).device
+    rng = stream(recipe.training.seed, "accuracy", images_seen)
+
+    def real(digits: Digits) -> tuple[Tensor, Tensor]:
+        count = min(recipe.record.accuracy_images, len(digits))
+        chosen = digits.take(rng.choice(len(digits), count, replace=False))
+        return torch.from_numpy(chosen.images).to(device), torch.from_numpy(chosen.labels).to(device)
+
+    def logits(images: Callable[[slice], Tensor], labels: Tensor) -> Tensor:
+        # Parts of nearly one size: a last part of one image would have no statistics to be normalised by.
+        edges = torch.linspace(0, len(labels), -(-len(labels) // _BATCH) + 1).round().int().tolist()
+        parts = [slice(*ends) for ends in pairwise(edges)]
+        return torch.cat([discriminator(images(part), labels[part]) for part in parts]).float().cpu()
+
+    networks = recipe.networks
+    shown, labels = real(train)
+    latents = torch.from_numpy(draw_latents(rng, len(labels), networks.latent_size, networks.latent)).to(device)
+    found = {
+        "real_train": logits(lambda part: to_network(shown[part], networks.pixels), labels),
+        "fake": logits(lambda part: generator(latents[part], labels[part]), labels),
+    }
+    if held_out is not None:
+        unseen, unseen_labels = real(held_out)
+        found["real_held_out"] = logits(lambda part: to_network(unseen[part], networks.pixels), unseen_labels)
+    return judged(found, has_zero=recipe.objective.loss == "non-saturating")
+
+
+def judged(logits: dict[str, Tensor], has_zero: bool) -> dict[str, float | int]:
+    """Accuracies from logits by kind ([N] each); `has_zero` says whether a logit of 0 means undecided."""
+    real, fake = logits["real_train"], logits["fake"]
+    separation = _chance_above(real, fake)
+    threshold = 0.0
+    if not has_zero:
+        half = len(real) // 2
+        threshold = float((real[:half].mean() + fake[:half].mean()) / 2)
+        logits = {**logits, "real_train": real[half:], "fake": fake[half:]}
+    result: dict[str, float | int] = {"separation": separation}
+    for kind, values in logits.items():
+        right = values < threshold if kind == "fake" else values > threshold
+        result[kind] = float(right.float().mean())
+        result[f"{kind}_n"] = len(values)
+    return result
+
+
+def _chance_above(real: Tensor, fake: Tensor) -> float:
+    """P(a real logit exceeds a fake one), ties counted half: the area under the ROC curve."""
+    ordered = fake.sort().values
+    below = torch.searchsorted(ordered, real, right=False)
+    up_to = torch.searchsorted(ordered, real, right=True)
+    return float((below + up_to).double().mean() / (2 * len(fake)))

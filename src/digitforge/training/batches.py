@@ -1,0 +1,76 @@
+"""Batches: which images, latents and labels a step sees, as a function of seed and step alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from digitforge.data import Digits
+from digitforge.networks.layers import processes, this_process
+from digitforge.networks.pixels import to_network
+from digitforge.randomness import draw_latents, stream
+from digitforge.recipe import Networks
+
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """This process's slice of one global batch.
+
+    images: float [N, C, H, W] in the recipe's pixel range. labels: int64 [N]. latents: float32 [N, Z].
+    """
+
+    images: Tensor
+    labels: Tensor
+    latents: Tensor
+
+
+class Batches:
+    """An endless walk over the training images, each epoch in an order of its own."""
+
+    def __init__(self, digits: Digits, networks: Networks, size: int, seed: int, device: torch.device) -> None:
+        self.count = len(digits)
+        self.size = size
+        self._images = torch.from_numpy(digits.images).to(device)
+        self._labels = torch.from_numpy(digits.labels).to(device)
+        self._networks = networks
+        self._seed = seed
+        self._device = device
+        self._orders: dict[int, NDArray[np.int64]] = {}
+
+    def batch(self, step: int) -> Batch:
+        """The real images of a step with latents for as many fakes of the same labels."""
+        chosen = torch.from_numpy(self._slice(self.indices(step))).to(self._device)
+        return Batch(
+            images=to_network(self._images[chosen], self._networks.pixels),
+            labels=self._labels[chosen],
+            latents=self.latents(step, "discriminator"),
+        )
+
+    def latents(self, step: int, player: str) -> Tensor:
+        """This process's slice of the latents that a player's turn in a step is played with: float32 [N, Z]."""
+        rng = stream(self._seed, f"latents for the {player}", step)
+        drawn = draw_latents(rng, self.size, self._networks.latent_size, self._networks.latent)
+        return torch.from_numpy(self._slice(drawn)).to(self._device)
+
+    def indices(self, step: int) -> NDArray[np.int64]:
+        """Which training images make the global batch of a step: int64 [batch size]."""
+        places = np.arange(step * self.size, (step + 1) * self.size)
+        epochs, offsets = np.divmod(places, self.count)
+        return np.concatenate([self._order(epoch)[offsets[epochs == epoch]] for epoch in np.unique(epochs)])
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        if epoch not in self._orders:
+            self._orders = {key: order for key, order in self._orders.items() if key >= epoch - 1}
+            self._orders[epoch] = stream(self._seed, "order", int(epoch)).permutation(self.count)
+        return self._orders[epoch]
+
+    def _slice(self, rows: NDArray[T]) -> NDArray[T]:
+        share = self.size // processes()
+        return rows[this_process() * share :][:share]

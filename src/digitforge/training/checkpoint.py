@@ -1,0 +1,106 @@
+"""The checkpoint a run resumes from: every tensor that decides how it goes on, in one safetensors file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from digitforge.errors import RunError
+from digitforge.files import write_whole
+from digitforge.networks.players import Generator
+from digitforge.training.ema import Average
+from digitforge.training.step import Game
+
+
+@dataclass
+class State:
+    """A run in the middle: the game, the average of the generator (None without one) and the tick that is under way.
+
+    sums: float64 [4], the sums of D's loss, G's loss and the penalty since the last tick, and how many penalties.
+    step: how many steps were taken.
+    """
+
+    game: Game
+    average: Average | None
+    sums: Tensor
+    step: int = 0
+
+
+def named_tensors(state: State) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor that decides how a run goes on, by name, in place."""
+    game = state.game
+    yield "tick.sums", state.sums
+    players = {"generator": game.generator, "discriminator": game.discriminator}
+    if state.average is not None:
+        players["average"] = state.average.generator
+    for name, player in players.items():
+        yield from ((f"{name}.{key}", value) for key, value in player.state_dict().items())
+    optimisers = {"generator": game.generator_optimiser, "discriminator": game.discriminator_optimiser}
+    for name, optimiser in optimisers.items():
+        parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        for index, parameter in enumerate(parameters):
+            for key, value in sorted(optimiser.state[parameter].items()):
+                yield f"{name}_optimiser.{index}.{key}", value
+
+
+def save_checkpoint(path: Path, state: State) -> None:
+    """Write the state, whole or not at all."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in named_tensors(state)}
+    write_whole(path, safetensors.torch.save(tensors, metadata={"step": str(state.step)}))
+
+
+def load_checkpoint(path: Path, state: State) -> None:
+    """Put a saved state in the place of `state`."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            step = int((file.metadata() or {})["step"])
+            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
+        raise RunError(f"{path} is no checkpoint ({error}); delete it to resume from an older one") from None
+    forget_moments(state.game)
+    if step:
+        create_moments(state.game)
+    wanted = dict(named_tensors(state))
+    if not _alike(saved, wanted):
+        forget_moments(state.game)
+        raise RunError(f"{path} holds other networks than its run's recipe; the folder mixes two runs")
+    with torch.no_grad():
+        for name, tensor in wanted.items():
+            tensor.copy_(saved[name])
+    state.step = step
+
+
+def generator_weights(generator: Generator) -> bytes:
+    """A generator's weights as safetensors, for a snapshot."""
+    return safetensors.torch.save({key: value.cpu().contiguous() for key, value in generator.state_dict().items()})
+
+
+def create_moments(game: Game) -> None:
+    """Make both optimisers have their moments before their first step, by a step that changes nothing."""
+    for optimiser in (game.generator_optimiser, game.discriminator_optimiser):
+        rates = [group["lr"] for group in optimiser.param_groups]
+        for group in optimiser.param_groups:
+            group["lr"] = 0.0
+            for parameter in group["params"]:
+                parameter.grad = torch.zeros_like(parameter)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+
+def forget_moments(game: Game) -> None:
+    """Make both optimisers as they were before their first step."""
+    for optimiser in (game.generator_optimiser, game.discriminator_optimiser):
+        optimiser.state.clear()
+
+
+def _alike(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> bool:
+    """Whether two sets of tensors have the same names and shapes."""
+    return saved.keys() == wanted.keys() and all(saved[name].shape == wanted[name].shape for name in saved)

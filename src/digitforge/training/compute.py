@@ -1,0 +1,72 @@
+"""What a run computes with: device, precision and threads, started by Lightning Fabric."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+
+from digitforge.errors import RecipeError
+from digitforge.recipe import Compute, Recipe
+
+
+def resolve_compute(compute: Compute) -> Compute:
+    """The same settings with every "auto" decided for this machine."""
+    device = _device() if compute.device == "auto" else compute.device
+    usable = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not usable[device]:
+        raise RecipeError(f'this machine has no usable "{device}" device; use --device auto or cpu')
+    precision = compute.precision
+    if precision == "auto":
+        precision = "bf16" if _multiplies_bf16(device) else "32"
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    threads = compute.threads or max(1, _cores() // local)
+    return Compute(device=device, precision=precision, threads=threads)
+
+
+def start_fabric(recipe: Recipe) -> Fabric:
+    """Fabric for this process: alone, or one of those that torchrun or `fabric run` started."""
+    compute = recipe.compute
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells of the precision, and so does the recipe
+    torch.set_num_threads(compute.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if compute.precision == "bf16" else "32-true"
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world == 1:
+        fabric = Fabric(accelerator=compute.device, devices=1, precision=precision)
+    else:
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+        fabric = Fabric(
+            accelerator=compute.device, strategy="ddp", devices=local, num_nodes=world // local, precision=precision
+        )
+    fabric.launch()
+    if recipe.training.batch_size % fabric.world_size:
+        raise RecipeError(
+            f"a batch of {recipe.training.batch_size} cannot be shared by {fabric.world_size} processes; "
+            "choose training.batch_size as a multiple of them"
+        )
+    return fabric
+
+
+def _device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _multiplies_bf16(device: str) -> bool:
+    """Whether products in bf16 are faster than in float32: on a CPU, where it has AMX or AVX512-BF16."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device != "cpu":
+        return False
+    native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    # The second question hears ONEDNN_MAX_CPU_ISA, with which a user caps the instruction set.
+    return bool(native and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

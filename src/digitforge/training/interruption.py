@@ -1,0 +1,45 @@
+"""Ctrl-C and SIGTERM while training: the step under way ends, the state is saved, and the run says how to go on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from digitforge.errors import InterruptionError
+
+
+class Interruption:
+    """While it is entered, the first such signal is remembered in `asked`; a second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self.asked: signal.Signals | None = None
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Interruption:
+        # Python lets the main thread alone handle signals; elsewhere a run simply is not interrupted.
+        if threading.current_thread() is threading.main_thread():
+            for each in (signal.SIGINT, signal.SIGTERM):
+                self._before[each] = signal.signal(each, self._hear)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._restore()
+
+    def error(self, folder: Path) -> InterruptionError:
+        """What ends the run, with the way on."""
+        assert self.asked is not None
+        return InterruptionError(
+            f"stopped; everything so far is saved in {folder}: go on with `digitforge train --out {folder} --resume`",
+            128 + self.asked,
+        )
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.asked = signal.Signals(number)
+        self._restore()
+
+    def _restore(self) -> None:
+        for each, handler in self._before.items():
+            signal.signal(each, handler)  # type: ignore[arg-type]
+        self._before.clear()

@@ -1,0 +1,180 @@
+"""One adversarial step: from a batch to both players' gradients, and the steps of their optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from digitforge.networks.layers import mixes_samples, processes, seed_dropout
+from digitforge.networks.players import Discriminator, Generator
+from digitforge.objectives.losses import LOSSES
+from digitforge.objectives.penalties import zero_centred
+from digitforge.recipe import Objective
+from digitforge.training.batches import Batch, Batches
+
+# Below this, a fake logit's weight in D's loss would be lost in the division that turns D's gradient into G's.
+_SMALLEST_WEIGHT = 1e-20
+
+
+@dataclass
+class Game:
+    """The two players, how each learns, and the precision that their passes run in."""
+
+    generator: Generator
+    discriminator: Discriminator
+    generator_optimiser: torch.optim.Optimizer
+    discriminator_optimiser: torch.optim.Optimizer
+    objective: Objective
+    seed: int
+    autocast: Callable[[], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step's passes found: means over this process's batch, as scalars [] on the device.
+
+    penalty is None in a step without one.
+    """
+
+    discriminator_loss: Tensor
+    generator_loss: Tensor
+    penalty: Tensor | None
+
+
+def simultaneous_step(game: Game, batches: Batches, step: int) -> Outcome:
+    """Both players learn from the same fakes and the same D.
+
+    Where D judges each image by itself, one backward pass serves both: D's logit for a fake has one gradient with
+    respect to that fake, which each loss only scales, so G's gradient is D's, rescaled image by image.
+    """
+    batch = batches.batch(step)
+    seed_dropout(game.discriminator, game.seed, step, len(batch.labels))
+    with game.autocast():
+        fakes = game.generator(batch.latents, batch.labels)
+        shown = fakes.detach().requires_grad_(True)
+        logits = judge(game.discriminator, batch.images, shown, batch.labels)
+    losses, weights = weigh(game.objective, logits)
+    clear_gradients(game)
+    if mixes_samples(game.discriminator):
+        (pull,) = torch.autograd.grad(logits, shown, weights.generator, retain_graph=True)
+        logits.backward(weights.discriminator)  # type: ignore[no-untyped-call]
+    else:
+        own = weights.discriminator.clone()
+        fake = own[len(batch.labels) :]
+        fake[fake.abs() < _SMALLEST_WEIGHT] = _SMALLEST_WEIGHT
+        logits.backward(own)  # type: ignore[no-untyped-call]
+        assert shown.grad is not None
+        pull = shown.grad * (weights.generator[len(fake) :] / fake).view(-1, 1, 1, 1).to(shown.grad.dtype)
+    penalty = _penalise(game, batch, shown, step)
+    fakes.backward(pull)
+    _learn(game.discriminator, game.discriminator_optimiser)
+    _learn(game.generator, game.generator_optimiser)
+    return Outcome(*losses, penalty)
+
+
+def alternating_step(game: Game, batches: Batches, step: int) -> Outcome:
+    """D learns first; then G, from fresh latents, against the D that has just learned."""
+    batch = batches.batch(step)
+    seed_dropout(game.discriminator, game.seed, step, len(batch.labels))
+    with game.autocast():
+        with torch.no_grad():
+            fakes = game.generator(batch.latents, batch.labels)
+        logits = judge(game.discriminator, batch.images, fakes, batch.labels)
+    losses, weights = weigh(game.objective, logits)
+    clear_gradients(game)
+    logits.backward(weights.discriminator)  # type: ignore[no-untyped-call]
+    penalty = _penalise(game, batch, fakes, step)
+    _learn(game.discriminator, game.discriminator_optimiser)
+    generator_loss = _generator_turn(game, batches, batch, step)
+    return Outcome(losses[0], generator_loss, penalty)
+
+
+def _generator_turn(game: Game, batches: Batches, batch: Batch, step: int) -> Tensor:
+    loss = LOSSES[game.objective.loss]
+    game.discriminator.requires_grad_(False)
+    with game.autocast():
+        fakes = game.generator(batches.latents(step, "generator"), batch.labels)
+        fake = game.discriminator(fakes, batch.labels)
+        with torch.no_grad():
+            real = game.discriminator(batch.images, batch.labels) if loss.pairs else torch.zeros_like(fake)
+    generator_loss = loss.generator(real, fake)
+    generator_loss.backward()  # type: ignore[no-untyped-call]
+    game.discriminator.requires_grad_(True)
+    _learn(game.generator, game.generator_optimiser)
+    return generator_loss.detach()
+
+
+def judge(discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:
+    """D's logits [2N], real first: in one pass, or where D's normalisation mixes images, each kind by itself."""
+    if mixes_samples(discriminator):
+        return torch.cat([discriminator(real, labels), discriminator(fake, labels)])
+    both = torch.cat([real.to(fake.dtype), fake])
+    logits: Tensor = discriminator(both, torch.cat([labels, labels]))
+    return logits
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a unit of each logit is worth to each player: the gradients of their losses, float32 [2N], real first."""
+
+    discriminator: Tensor
+    generator: Tensor
+
+
+def weigh(objective: Objective, logits: Tensor) -> tuple[tuple[Tensor, Tensor], Weights]:
+    """Both players' losses at these logits [2N], and their gradients with respect to them."""
+    loss = LOSSES[objective.loss]
+    leaves = logits.detach().requires_grad_(True)
+    real, fake = leaves.chunk(2)
+    losses = loss.discriminator(real, fake), loss.generator(real, fake)
+    gradients = [torch.autograd.grad(each, leaves)[0] for each in losses]
+    return (losses[0].detach(), losses[1].detach()), Weights(*gradients)
+
+
+def _penalise(game: Game, batch: Batch, fakes: Tensor, step: int) -> Tensor | None:
+    """Add the penalties' gradient to D's, in the steps that have one, weighted for those that have none."""
+    objective = game.objective
+    if step % objective.penalty_every or not (objective.r1 or objective.r2):
+        return None
+    terms = []
+    with game.autocast():
+        for gamma, images in ((objective.r1, batch.images), (objective.r2, fakes)):
+            if gamma:
+                terms.append(gamma * zero_centred(lambda shown: game.discriminator(shown, batch.labels), images))
+    penalty = torch.stack(terms).sum()
+    (penalty * objective.penalty_every).backward()  # type: ignore[no-untyped-call]
+    return penalty.detach()
+
+
+def clear_gradients(game: Game) -> None:
+    """Forget both players' gradients: each player's loss also leaves some in the other."""
+    game.generator_optimiser.zero_grad(set_to_none=True)
+    game.discriminator_optimiser.zero_grad(set_to_none=True)
+
+
+def _learn(player: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    average_gradients(player.parameters())
+    optimiser.step()
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Make every process's gradients their mean, in one message. A wrapper could not: a step has several passes."""
+    if processes() == 1:
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= processes()
+    for gradient, mean in zip(gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+STEPS: dict[str, Callable[[Game, Batches, int], Outcome]] = {
+    "simultaneous": simultaneous_step,
+    "alternating": alternating_step,
+}

@@ -1,0 +1,152 @@
+"""`train`: from a recipe and a data set to a finished run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lightning_fabric import Fabric
+
+from digitforge.data import DataSet, Progress, load_data
+from digitforge.errors import RunError
+from digitforge.recipe import Recipe, full_key, load_recipe
+from digitforge.runs import RunFolder, new_run_folder
+from digitforge.training.budget import images_in
+from digitforge.training.compute import start_fabric
+from digitforge.training.finish import finish
+from digitforge.training.observers import Observer, Recorder, TensorBoard
+from digitforge.training.plan import Plan, make_plan, with_images
+from digitforge.training.trainer import Trainer
+
+DEFAULT_RECIPE = "express"
+
+
+def train(
+    recipe: str | Recipe | None = None,
+    data: str | Path | DataSet | None = None,
+    *,
+    settings: Mapping[str, object] | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    observers: Sequence[Observer] = (),
+    progress: Progress | None = None,
+) -> RunFolder:
+    """Train a recipe and return its run folder, which holds the model file, statistics, sheets and checkpoints.
+
+    recipe: a name, a path to a `.toml` file, or a Recipe; by default `express`, or the recipe of the run to resume.
+    data: a data set's name, a path, or a DataSet; by default what the recipe says.
+    settings: dotted keys of the recipe to change, such as {"training.seconds": 60, "training.seed": 1}.
+    out: a folder that does not exist or is empty; by default `runs/NAME-SEED`, numbered if taken.
+    resume: go on with the run in `out` from its newest checkpoint. A missing folder starts it; a finished run is
+    returned as it is, unless more images are asked for and its recipe has no schedule.
+    observers: hear the run besides those that write its folder. progress: hears a download.
+
+    Raises RecipeError, DataError, RunError or OutputError before anything is written; InterruptionError after SIGINT or
+    SIGTERM, when the state is saved.
+    """
+    settings = {full_key(key): value for key, value in (settings or {}).items()}
+    if isinstance(data, str | Path):
+        settings["data.name"] = str(data)
+    folder = RunFolder(Path(out)) if out is not None else None
+    if resume and folder is None:
+        raise RunError("--resume needs to know which run: name its folder with --out")
+    saved = folder.read_recipe() if resume and folder is not None and folder.recipe.is_file() else None
+    asked = ask(recipe, settings, saved, folder)
+    if saved is not None and folder is not None and folder.is_finished and not _asks_length(settings):
+        return folder
+    data_set = data if isinstance(data, DataSet) else load_data(asked.data.name, progress=progress)
+    plan = make_plan(asked, data_set)
+    if saved is not None and folder is not None:
+        plan = lengthened(plan, saved, folder)
+        if folder.is_finished and plan.recipe == saved:
+            return folder
+    elif folder is not None:
+        new_run_folder(folder.path, asked)  # refuses a folder that is taken before any time is spent
+    fabric = start_fabric(plan.recipe)
+    plan = set_length(plan, fabric)
+    if saved is None or folder is None:
+        chosen = new_run_folder(folder.path if folder else None, asked) if fabric.is_global_zero else None
+        folder = fabric.broadcast(chosen)
+        assert folder is not None
+    run(plan, fabric, folder, observers)
+    return folder
+
+
+def ask(
+    recipe: str | Recipe | None, settings: Mapping[str, object], saved: Recipe | None, folder: RunFolder | None
+) -> Recipe:
+    """The recipe that is asked for: a new one, or the saved one of the run to resume, which must be the same."""
+    if saved is None:
+        base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
+        return base.with_settings(settings)
+    assert folder is not None
+    wanted = recipe.name if isinstance(recipe, Recipe) else load_recipe(recipe).name if recipe else saved.name
+    if wanted != saved.name:
+        raise RunError(f"the run in {folder.path} is one of {saved.name}, not of {wanted}; choose another --out")
+    asked = saved.with_settings({key: value for key, value in settings.items() if key != "training.seconds"})
+    for key in settings:
+        section, name = key.split(".")
+        if section + "." + name not in _LENGTHS and _value(asked, key) != _value(saved, key):
+            raise RunError(
+                f"the run in {folder.path} has {key} = {_value(saved, key)}, not {_value(asked, key)}; "
+                "resume it as it is, or choose another --out"
+            )
+    return asked
+
+
+def lengthened(plan: Plan, saved: Recipe, folder: RunFolder) -> Plan:
+    """The plan of a resumed run: the saved one, or a longer one where its recipe has no schedule."""
+    before, now = saved.training.images, plan.recipe.training.images
+    assert before is not None and now is not None
+    if now == before:
+        return plan.with_recipe(saved)
+    if saved.has_schedule or now < before:
+        why = "its learning rate falls to zero at the end" if saved.has_schedule else "it cannot get shorter"
+        raise RunError(
+            f"the run in {folder.path} is one of {before:,} images, not {now:,}, and {why}; choose another --out"
+        )
+    return plan.with_recipe(saved.with_settings({"training.images": now}))
+
+
+def set_length(plan: Plan, fabric: Fabric) -> Plan:
+    """The plan with its length in images: a time budget is probed, and every process takes the first one's count."""
+    training = plan.recipe.training
+    if training.seconds is not None:
+        probe = Trainer(plan, fabric)
+        images = images_in(training.seconds, training.batch_size, probe.step, fabric)
+        return with_images(plan, images)
+    assert training.images is not None
+    return plan if plan.is_resolved else with_images(plan, training.images)
+
+
+def run(plan: Plan, fabric: Fabric, folder: RunFolder, observers: Sequence[Observer]) -> None:
+    """Train a resolved plan in its folder, from the newest checkpoint there, to the end."""
+    trainer = Trainer(plan, fabric)
+    images = trainer.resume(folder)
+    first = fabric.is_global_zero
+    if first:
+        folder.create(plan.recipe)
+        folder.rewind(images)
+    heard: list[Observer] = [Recorder(), TensorBoard(), *observers] if first else []
+    for observer in heard:
+        observer.started(plan, folder, images)
+    try:
+        trainer.run(folder, heard)
+    finally:
+        for observer in heard:
+            observer.ended()
+    if first:
+        finish(plan, trainer.generator(), trainer.state.game.discriminator, trainer.images, folder)
+    fabric.barrier()
+
+
+_LENGTHS = ("training.seconds", "training.images", "training.epochs")
+
+
+def _asks_length(settings: Mapping[str, object]) -> bool:
+    return "training.images" in settings or "training.epochs" in settings
+
+
+def _value(recipe: Recipe, key: str) -> object:
+    section, name = key.split(".")
+    return getattr(getattr(recipe, section), name)

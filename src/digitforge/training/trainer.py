@@ -1,0 +1,234 @@
+"""The loop: who steps when, and what a run tells on its way."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from digitforge.data import Digits
+from digitforge.errors import RunError
+from digitforge.networks.build import build
+from digitforge.networks.layers import mean_over_processes
+from digitforge.networks.pixels import to_uint8
+from digitforge.networks.players import Generator
+from digitforge.randomness import draw_latents, stream
+from digitforge.recipe import Optimiser
+from digitforge.runs import RunFolder
+from digitforge.sheets import enlarged, grid, labelled_sheet
+from digitforge.training.accuracy import discriminator_accuracy
+from digitforge.training.batches import Batches
+from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, save_checkpoint
+from digitforge.training.ema import Average, measured
+from digitforge.training.interruption import Interruption
+from digitforge.training.observers import Observer, Tick
+from digitforge.training.plan import Plan
+from digitforge.training.schedule import rate_factor
+from digitforge.training.step import STEPS, Game
+
+_SHEET_ROWS = 10  # of a sheet without labels
+_SHEET_COLUMNS = 10
+
+
+class Trainer:
+    """One run's loop over images seen, from its first step or from a checkpoint."""
+
+    def __init__(self, plan: Plan, fabric: Fabric) -> None:
+        recipe = plan.recipe
+        self.plan = plan
+        self.fabric = fabric
+        self.batches = Batches(
+            plan.train, recipe.networks, recipe.training.batch_size, recipe.training.seed, fabric.device
+        )
+        self.state = new_state(plan, fabric)
+        self._take_step = STEPS[recipe.training.update]
+        self._seconds = 0.0  # spent in steps
+        self._last_line = (0, 0.0)  # images seen and seconds spent at the last line of statistics
+
+    @property
+    def images(self) -> int:
+        """Real images shown to the discriminator so far."""
+        return self.state.step * self.plan.recipe.training.batch_size
+
+    def step(self) -> None:
+        """Take one adversarial step."""
+        state, recipe = self.state, self.plan.recipe
+        if recipe.training.images is not None:
+            self._set_rates(rate_factor(recipe.training, self.images, recipe.training.images))
+        outcome = self._take_step(state.game, self.batches, state.step)
+        state.sums[0] += outcome.discriminator_loss
+        state.sums[1] += outcome.generator_loss
+        if outcome.penalty is not None:
+            state.sums[2] += outcome.penalty
+            state.sums[3] += 1
+        state.step += 1
+        if state.average is not None:
+            state.average.update(self.images, recipe.training.batch_size)
+
+    def run(self, folder: RunFolder, observers: Sequence[Observer]) -> None:
+        """Train to the end, telling `observers`; the state is saved now and then, and when a signal asks to stop."""
+        plan, state = self.plan, self.state
+        last_saved = time.monotonic()
+        if state.step == 0:
+            self._tell(observers, Tick(0, sheet=self.sheet(), weights=self._weights()))
+        with Interruption() as interruption:
+            while state.step < plan.steps:
+                start = time.perf_counter()
+                self.step()
+                self._seconds += time.perf_counter() - start
+                for observer in observers:
+                    observer.stepped(self.images)
+                tick = self._tick()
+                if tick is not None:
+                    self._tell(observers, tick)
+                    if time.monotonic() - last_saved > plan.recipe.record.checkpoint_seconds:
+                        self.save(folder)
+                        last_saved = time.monotonic()
+                if interruption.asked:
+                    self.save(folder)
+                    raise interruption.error(folder.path)
+        self.save(folder)
+
+    def save(self, folder: RunFolder) -> None:
+        """Write a checkpoint, then let the older ones go."""
+        if self.fabric.is_global_zero:
+            save_checkpoint(folder.checkpoint(self.state.step), self.state)
+            folder.drop_old_checkpoints()
+        self.fabric.barrier()
+
+    def resume(self, folder: RunFolder) -> int:
+        """Go on from the newest checkpoint that can be read; returns the images seen by then (0 without one)."""
+        damage: RunError | None = None
+        for path in folder.checkpoints():
+            try:
+                load_checkpoint(path, self.state)
+            except RunError as error:
+                damage = error
+                continue
+            break
+        else:
+            if damage is not None:
+                raise damage
+        images = self.images
+        for line in folder.read_stats():
+            if line["images"] <= images:
+                self._last_line = line["images"], line["clock"]["seconds"]
+        self._seconds = self._last_line[1]
+        return images
+
+    def sheet(self) -> NDArray[np.uint8]:
+        """The same latents through the generator as it would be used now: a row a label where it is told labels."""
+        plan, networks = self.plan, self.plan.recipe.networks
+        present = np.flatnonzero(plan.train.counts)
+        labels = np.repeat(present if networks.conditional else np.zeros(_SHEET_ROWS, np.int64), _SHEET_COLUMNS)
+        latents = draw_latents(stream(0, "sheet"), len(labels), networks.latent_size, networks.latent)
+        images = draw(self.generator(), torch.from_numpy(latents), torch.from_numpy(labels), plan)
+        if not networks.conditional:
+            return enlarged(grid(images, _SHEET_COLUMNS))
+        return np.asarray(labelled_sheet(Digits(images, labels, plan.train.names), _SHEET_COLUMNS))
+
+    def generator(self) -> Generator:
+        """A copy of the generator as it would be used now: averaged where the recipe says so, else as it is."""
+        if self.state.average is None:
+            return copy.deepcopy(self.state.game.generator).eval()
+        return measured(self.state.average.generator, self.plan.recipe.networks, self.plan.frequencies)
+
+    def _tick(self) -> Tick | None:
+        """What there is to tell after this step, if anything."""
+        plan, step = self.plan, self.state.step
+        last = step == plan.steps
+        due = {key: last or step % plan.every(key) == 0 for key in ("tick", "accuracy", "sheet", "snapshot")}
+        if not any(due.values()):
+            return None
+        return Tick(
+            images=self.images,
+            line=self._line(self.images, due["accuracy"]) if due["tick"] or due["accuracy"] else None,
+            sheet=self.sheet() if due["sheet"] else None,
+            weights=self._weights() if due["snapshot"] else None,
+        )
+
+    def _line(self, images: int, with_accuracy: bool) -> dict[str, Any]:
+        """This tick's line of statistics; the sums start anew."""
+        plan, state = self.plan, self.state
+        previous, seconds = self._last_line
+        discriminator, generator, penalty, penalties = mean_over_processes(state.sums).tolist()
+        steps = (images - previous) / plan.recipe.training.batch_size
+        loss = {"discriminator": discriminator / steps, "generator": generator / steps}
+        if penalties:
+            loss["penalty"] = penalty / penalties
+        line: dict[str, Any] = {
+            "images": images,
+            "epoch": round(images / len(plan.train), 4),
+            "loss": loss,
+            "rate": {
+                "generator": state.game.generator_optimiser.param_groups[0]["lr"],
+                "discriminator": state.game.discriminator_optimiser.param_groups[0]["lr"],
+            },
+        }
+        if with_accuracy:
+            players = (state.game.generator, state.game.discriminator)
+            line["accuracy"] = discriminator_accuracy(players, plan.recipe, plan.train, plan.held_out, images)
+        line["clock"] = {
+            "seconds": round(self._seconds, 3),
+            "images_per_second": round((images - previous) / max(self._seconds - seconds, 1e-9), 1),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        state.sums.zero_()
+        self._last_line = images, self._seconds
+        return line
+
+    def _weights(self) -> bytes:
+        return generator_weights(self.generator())
+
+    def _set_rates(self, factor: float) -> None:
+        recipe, game = self.plan.recipe, self.state.game
+        for optimiser, settings in (
+            (game.generator_optimiser, recipe.generator_optimiser),
+            (game.discriminator_optimiser, recipe.discriminator_optimiser),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = settings.rate * factor
+
+    def _tell(self, observers: Sequence[Observer], tick: Tick) -> None:
+        for observer in observers:
+            observer.ticked(tick)
+
+
+def new_state(plan: Plan, fabric: Fabric) -> State:
+    """A run before its first step."""
+    recipe = plan.recipe
+    pair = build(recipe.networks, plan.train.shape, plan.classes, recipe.training.seed)
+    generator, discriminator = pair.generator.to(fabric.device), pair.discriminator.to(fabric.device)
+    game = Game(
+        generator=generator,
+        discriminator=discriminator,
+        generator_optimiser=adam(generator.parameters(), recipe.generator_optimiser),
+        discriminator_optimiser=adam(discriminator.parameters(), recipe.discriminator_optimiser),
+        objective=recipe.objective,
+        seed=recipe.training.seed,
+        autocast=fabric.autocast,
+    )
+    average = Average(generator, recipe.training.ema_images) if recipe.training.ema_images else None
+    return State(game, average, torch.zeros(4, dtype=torch.float64, device=fabric.device))
+
+
+def adam(parameters: Iterator[nn.Parameter], settings: Optimiser) -> torch.optim.Adam:
+    """Adam in one pass over all of a player's weights."""
+    betas = (settings.beta1, settings.beta2)
+    return torch.optim.Adam(parameters, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
+
+
+@torch.no_grad()
+def draw(generator: Generator, latents: Tensor, labels: Tensor, plan: Plan) -> NDArray[np.uint8]:
+    """Images [N, C, H, W] from a generator in evaluation mode, in float32."""
+    device = next(generator.parameters()).device
+    images = generator(latents.to(device), labels.to(device))
+    return to_uint8(images, plan.recipe.networks.pixels).cpu().numpy()

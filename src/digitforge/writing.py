@@ -1,0 +1,299 @@
+"""What drawn digits are written to: a picture, a folder of pictures, an .npz file or a pair of idx files."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from digitforge.data.digits import Digits, Images
+from digitforge.data.idx import write_idx
+from digitforge.errors import OutputError
+from digitforge.files import make_folder, write_whole, written_whole
+from digitforge.forge import UNLABELLED, Drawn
+from digitforge.sheets import check_fits, enlarged, labelled_sheet, png_bytes, square_grid
+
+MAX_FOLDER = 1_000_000  # files; beyond it, listing the folder takes longer than reading an .npz file
+MAX_IDX_BYTES = 1024**3  # an idx pair is put together in memory
+MAX_IDX_LABELS = 256  # what one unsigned byte tells apart
+_NOT_WRITTEN = {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".zip", ".npy", ".mat", ".csv", ".pdf"}
+_WAYS = "name a .png, an .npz, an .idx file or a folder"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is going to be written, known before the first image is drawn.
+
+    path: where to. count: images. shape: channels, height and width of one, in pixels. names: of the labels.
+    seed: that they are drawn from.
+    """
+
+    path: Path
+    count: int
+    shape: tuple[int, int, int]
+    names: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written where, and how many images were drawn for it."""
+
+    paths: tuple[Path, ...]
+    count: int
+    drawn: int
+
+
+def check(order: Order) -> None:
+    """Raise OutputError if this can't be written there: too much for the format, taken, or no place to write to."""
+    with _failures_named(order.path):
+        _check_place(order.path)
+        _KINDS[_kind(order.path)].check(order)
+
+
+def write(order: Order, batches: Iterable[Drawn]) -> Written:
+    """Write the digits as they are drawn; nothing is there until all of it is. Raises OutputError where it can't be."""
+    check(order)
+    counted = _Counting(batches)
+    with _failures_named(order.path), _parents_made(order.path):
+        paths = _KINDS[_kind(order.path)].write(order, counted)
+    return Written(tuple(paths), order.count, counted.drawn)
+
+
+def free_path(path: Path) -> Path:
+    """`path`, or its first numbered neighbour ("digits-2.png") that does not exist."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+    return candidate
+
+
+def as_file_name(name: str) -> str:
+    """A label's name without what a file name can't hold: "T-shirt/top" becomes "T-shirt_top"."""
+    return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
+
+
+class _Counting:
+    """Batches on their way, and how many images were drawn for those that have passed."""
+
+    def __init__(self, batches: Iterable[Drawn]) -> None:
+        self._batches = batches
+        self.drawn = 0
+
+    def __iter__(self) -> Iterator[Digits]:
+        for batch in self._batches:
+            self.drawn += batch.drawn
+            yield batch.digits
+
+
+@dataclass(frozen=True)
+class _Kind:
+    check: Callable[[Order], None]
+    write: Callable[[Order, Iterable[Digits]], list[Path]]
+
+
+def _kind(path: Path) -> str:
+    """Which of _KINDS a path means."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return "folder"
+    if suffix in (".png", ".npz"):
+        return suffix[1:]
+    if suffix == ".idx" or re.search(r"idx[134]", path.name):
+        return "idx"
+    if suffix in _NOT_WRITTEN:
+        raise OutputError(f"digits are not written as {suffix}, as {path} asks for; {_WAYS}")
+    return "folder"
+
+
+def _check_place(path: Path) -> None:
+    """Try to make a file in the nearest folder above that exists; access rights alone don't tell on every system."""
+    with tempfile.TemporaryFile(dir=_nearest_folder(path)):
+        pass
+
+
+def _nearest_folder(path: Path) -> Path:
+    """The nearest thing above a path that exists."""
+    return next(above for above in (*path.parents, Path()) if above.exists())
+
+
+@contextmanager
+def _failures_named(path: Path) -> Iterator[None]:
+    """What the system refuses, in one sentence with the way on."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
+
+
+@contextmanager
+def _parents_made(path: Path) -> Iterator[None]:
+    """The folders above a path, which vanish again when the block raises."""
+    missing = [above for above in path.parents if not above.exists()]
+    make_folder(path.parent)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # somebody else may have put something there by now
+            for above in missing:
+                above.rmdir()
+        raise
+
+
+def _check_png(order: Order) -> None:
+    check_fits(order.count, *order.shape[1:])
+
+
+def _write_png(order: Order, parts: Iterable[Digits]) -> list[Path]:
+    digits = _joined(order, parts)
+    many = digits.names != UNLABELLED and np.count_nonzero(digits.counts) > 1
+    write_whole(order.path, png_bytes(labelled_sheet(digits) if many else enlarged(square_grid(digits.images))))
+    return [order.path]
+
+
+def _check_npz(order: Order) -> None:
+    _check_room(order, order.count * (_image_bytes(order) + 8))
+
+
+def _write_npz(order: Order, parts: Iterable[Digits]) -> list[Path]:
+    """`images` uint8 [N, H, W] or [N, H, W, 3], `labels` int64 [N] (-1 where nobody told or read one), `seed` int64.
+
+    The images go straight to the file; equal digits give equal bytes.
+    """
+    channels, *side = order.shape
+    sizes = (*side,) if channels == 1 else (*side, channels)
+    labels = []
+    with written_whole(order.path) as stream, zipfile.ZipFile(stream, "w") as archive:
+        with _member(archive, "images", np.dtype(np.uint8), (order.count, *sizes)) as member:
+            for digits in parts:
+                member.write(_channels_last(digits.images).tobytes())
+                unknown = digits.names == UNLABELLED
+                labels.append(np.full(len(digits), -1, np.int64) if unknown else digits.labels)
+        for name, array in (("labels", np.concatenate(labels)), ("seed", np.asarray(order.seed, np.int64))):
+            with _member(archive, name, array.dtype, array.shape) as member:
+                member.write(array.tobytes())
+    return [order.path]
+
+
+@contextmanager
+def _member(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Iterator[BinaryIO]:
+    """A stream for the content of one array of an .npz file, its header written."""
+    info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, so that no clock is in the file
+    with archive.open(info, "w", force_zip64=True) as stream:
+        member = cast(BinaryIO, stream)
+        header = {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(member, header)
+        yield member
+
+
+def _check_idx(order: Order) -> None:
+    _idx_paths(order)
+    if order.names == UNLABELLED:
+        raise OutputError(f"idx files hold labels, and these images have none; {_WAYS.replace('an .idx file or ', '')}")
+    if len(order.names) > MAX_IDX_LABELS:
+        raise OutputError(f"idx files tell {MAX_IDX_LABELS} labels apart, not {len(order.names)}; write an .npz file")
+    if order.count * _image_bytes(order) > MAX_IDX_BYTES:
+        most = MAX_IDX_BYTES // _image_bytes(order)
+        raise OutputError(f"an idx file is written with at most {most:,} images, not {order.count:,}; write .npz")
+    _check_room(order, order.count * (_image_bytes(order) + 1))
+
+
+def _write_idx_pair(order: Order, parts: Iterable[Digits]) -> list[Path]:
+    images_path, labels_path = _idx_paths(order)
+    digits = _joined(order, parts)
+    write_idx(labels_path, digits.labels.astype(np.uint8))
+    try:
+        write_idx(images_path, _channels_last(digits.images))
+    except BaseException:
+        labels_path.unlink(missing_ok=True)  # labels without their images would pass for those of another set
+        raise
+    return [images_path, labels_path]
+
+
+def _idx_paths(order: Order) -> tuple[Path, Path]:
+    """The files of images and labels: NAME-images-idx3-ubyte (idx4 in colour) and NAME-labels-idx1-ubyte."""
+    path, axes = order.path, "idx3" if order.shape[0] == 1 else "idx4"
+    if path.suffix.lower() == ".idx":
+        return path.with_name(f"{path.stem}-images-{axes}-ubyte"), path.with_name(f"{path.stem}-labels-idx1-ubyte")
+    if "images" not in path.name or axes not in path.name:
+        raise OutputError(f"{path} is no name for idx images; write NAME-images-{axes}-ubyte or NAME.idx")
+    return path, path.with_name(path.name.replace("images", "labels").replace(axes, "idx1"))
+
+
+def _check_folder(order: Order) -> None:
+    path = order.path
+    if path.is_dir() and path.resolve() == Path.cwd():
+        raise OutputError(f"{path} is the working folder; name a new folder")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OutputError(f"{path} exists already; name a new or empty folder")
+    if order.count > MAX_FOLDER:
+        raise OutputError(f"{order.count:,} files are too many for one folder; write an .npz file")
+    _check_room(order, order.count * _image_bytes(order) // 2)
+
+
+def _write_folder(order: Order, parts: Iterable[Digits]) -> list[Path]:
+    """One PNG an image, named by its number and label: `000000-7.png`."""
+    with _folder_written_whole(order.path) as folder:
+        number = 0
+        for digits in parts:
+            for image, label in zip(_channels_last(digits.images), digits.labels, strict=True):
+                ending = "" if digits.names == UNLABELLED else f"-{as_file_name(digits.names[label])}"
+                (folder / f"{number:06d}{ending}.png").write_bytes(png_bytes(image))
+                number += 1
+    return [order.path]
+
+
+@contextmanager
+def _folder_written_whole(path: Path) -> Iterator[Path]:
+    """A folder beside `path` that takes its place when the block ends well, and vanishes when it raises."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    beside.mkdir()
+    try:
+        yield beside
+        if path.exists():
+            path.rmdir()  # fails if something has been put there in the meantime
+        beside.rename(path)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+_KINDS = {
+    "png": _Kind(_check_png, _write_png),
+    "npz": _Kind(_check_npz, _write_npz),
+    "idx": _Kind(_check_idx, _write_idx_pair),
+    "folder": _Kind(_check_folder, _write_folder),
+}
+
+
+def _joined(order: Order, parts: Iterable[Digits]) -> Digits:
+    """All parts in memory, for formats that are written in one piece."""
+    whole = list(parts)
+    images = np.concatenate([part.images for part in whole])
+    return Digits(images, np.concatenate([part.labels for part in whole]), order.names)
+
+
+def _channels_last(images: Images) -> NDArray[np.uint8]:
+    """[N, C, H, W] as [N, H, W] or [N, H, W, 3]."""
+    return images[:, 0] if images.shape[1] == 1 else np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+
+
+def _image_bytes(order: Order) -> int:
+    return order.shape[0] * order.shape[1] * order.shape[2]
+
+
+def _check_room(order: Order, needed: int) -> None:
+    if needed > (free := shutil.disk_usage(_nearest_folder(order.path)).free):
+        raise OutputError(f"{order.path} needs {needed:,} bytes and {free:,} are free there; ask for fewer images")

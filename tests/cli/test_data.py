@@ -1,0 +1,36 @@
+"""`digitforge data`: the list, and one data set counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digitforge.cli import main
+from digitforge.data import catalogue
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITFORGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def test_the_list_names_every_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data"]) == 0
+    out = capsys.readouterr().out
+    for entry in catalogue():
+        assert entry.name in out
+        assert f"{entry.train_count:,}" in out
+
+
+def test_a_path_is_counted_by_label_with_its_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = np.arange(40) % 10
+    np.savez(tmp_path / "own.npz", images=np.zeros((40, 20, 20), np.uint8), labels=labels)
+    assert main(["data", str(tmp_path / "own.npz")]) == 0
+    out = capsys.readouterr().out
+    assert "28x28x1" in out
+    assert "7: " in out
+    assert "resized" in out
+    assert "sha256" in out

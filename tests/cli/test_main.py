@@ -1,0 +1,189 @@
+"""What all commands share: one line for an error, the right exit code, nothing half written."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from digitforge import cli
+from digitforge.cli import main
+from digitforge.errors import DataError, DigitforgeError
+from tiny_models import card_table, write_model
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: three models, and things that are none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIGITFORGE_CACHE", str(tmp_path / "cache"))
+    write_model(tmp_path / "model.onnx")
+    write_model(tmp_path / "three.onnx", card=card_table(frequencies=[0, 0, 0, 9, 0, 0, 0, 0, 0, 0]))
+    write_model(tmp_path / "colour.onnx", shape=(3, 32, 32))
+    (tmp_path / "text.onnx").write_text("no model")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "taken").touch()
+    return tmp_path
+
+
+def contents(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "generate missing.onnx",
+        "generate text.onnx",
+        "generate empty",
+        "generate full",
+        "generate /dev/null",
+        "generate model.onnx --digit 12",
+        "generate model.onnx --digit -1",
+        "generate model.onnx --digit seven",
+        "generate three.onnx --digit 7",
+        "generate model.onnx --count 0",
+        "generate model.onnx --count -5",
+        "generate model.onnx --count 1.5",
+        "generate model.onnx --count many",
+        "generate model.onnx --count 99999999999",
+        "generate model.onnx --count 10001",
+        "generate model.onnx --count 10000000 --out all.png",
+        "generate model.onnx --count 10000000 --out folder",
+        "generate model.onnx --count 10000000 --out all.idx",
+        "generate model.onnx --seed -1",
+        "generate model.onnx --seed 4294967296",
+        "generate model.onnx --seed x",
+        "generate model.onnx --out full",
+        "generate model.onnx --out .",
+        "generate model.onnx --out text.onnx/digits.png",
+        "generate model.onnx --out digits.jpg",
+        "generate model.onnx --out /proc/digits.png",
+        "generate model.onnx --out",
+        "generate model.onnx three.onnx",
+        "generate model.onnx --colour red",
+        "evaluate missing.onnx",
+        "evaluate text.onnx",
+        "evaluate model.onnx missing.onnx",
+        "evaluate colour.onnx",
+        "evaluate model.onnx --count 1",
+        "evaluate model.onnx --count 0",
+        "evaluate model.onnx --data nothing-such",
+        "evaluate model.onnx --data ./nowhere",
+        "evaluate model.onnx",
+        "recipes nothing-such",
+        "recipes nowhere.toml",
+        "recipes a b",
+        "data nothing-such",
+        "data ./nowhere",
+        "data empty",
+        "generat",
+        "--colour",
+    ],
+)
+def test_a_wrong_command_is_one_line_and_code_2(folder: Path, capfd: pytest.CaptureFixture[str], command: str) -> None:
+    before = contents(folder)
+    assert main(command.split()) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"digitforge: [^\n]{10,400}\n", err)
+    assert "Traceback" not in err
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(("command", "word"), [("generat", "generate"), ("generate --digits 3", "--digit")])
+def test_a_misspelt_word_is_met_with_the_right_one(capfd: pytest.CaptureFixture[str], command: str, word: str) -> None:
+    assert main(command.split()) == 2
+    assert word in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["--help", "", "generate --help", "evaluate --help", "train --help", "data --help"])
+def test_help_is_no_error(capfd: pytest.CaptureFixture[str], command: str) -> None:
+    assert main(command.split()) == 0
+    out, err = capfd.readouterr()
+    assert "--help" in out
+    assert err == ""
+
+
+def test_the_version_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"digitforge \S+\n", capfd.readouterr().out)
+
+
+class _Failing:
+    """Stands in for the typer application."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __call__(self, **_: object) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (DataError("no such data"), 2, "digitforge: no such data\n"),
+        (DigitforgeError("our fault"), 1, "digitforge: our fault\n"),
+        (DataError("first\nsecond"), 2, "digitforge: first second\n"),
+        (KeyboardInterrupt(), 130, "digitforge: interrupted\n"),
+    ],
+)
+def test_each_error_has_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.setattr(cli, "app", _Failing(error))
+    assert main([]) == code
+    assert capfd.readouterr().err == words
+
+
+def test_what_nobody_expected_asks_for_debug_and_debug_shows_it(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "app", _Failing(ZeroDivisionError("division by zero")))
+    assert main([]) == 1
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert "ZeroDivisionError" in err
+    assert "--debug" in err
+    assert main(["--debug"]) == 1
+    assert "Traceback" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["--debug generate missing.onnx", "generate missing.onnx --debug"])
+def test_debug_goes_anywhere(capfd: pytest.CaptureFixture[str], command: str) -> None:
+    assert main(command.split()) == 2
+    err = capfd.readouterr().err
+    assert "Traceback" in err
+    assert err.splitlines()[-1].startswith("digitforge: there is no model file")
+
+
+def test_a_reader_that_goes_away_is_no_noise(folder: Path) -> None:
+    shell = f"{sys.executable} -m digitforge recipes express | true"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=folder, check=False)
+    assert done.stderr == ""
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(folder: Path) -> None:
+    before = contents(folder)
+    command = [sys.executable, "-m", "digitforge", "generate", "model.onnx", "--count", "900000", "--out", "out.npz"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=dict(os.environ))
+    deadline = time.monotonic() + 10
+    while contents(folder) == before and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert err == "digitforge: interrupted\n"
+    assert contents(folder) == before

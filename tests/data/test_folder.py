@@ -1,0 +1,151 @@
+"""Folders of images: classes, grey and colour, sizes, and the images that are refused."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digitforge.data import read_path
+from digitforge.errors import DataError
+
+
+def draw(path: Path, size: tuple[int, int] = (28, 28), mode: str = "L", ink: int = 200) -> Path:
+    """An image file of one even colour; size is height, width."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = {"L": ink, "RGB": (ink, 10, 20), "RGBA": (ink, 10, 20, 128), "1": 1, "I;16": ink * 257}[mode]
+    Image.new(mode, (size[1], size[0]), colour).save(path)
+    return path
+
+
+def test_each_sub_folder_is_a_class_and_digits_are_their_numbers(tmp_path: Path) -> None:
+    for name in ("9", "3"):
+        draw(tmp_path / name / "a.png", ink=int(name))
+    data = read_path(tmp_path)
+    assert data.train.names == tuple("0123456789")
+    assert data.train.labels.tolist() == [3, 9] == data.train.images[:, 0, 0, 0].tolist()
+
+
+def test_other_names_are_sorted_numbers_by_value(tmp_path: Path) -> None:
+    for name in ("10", "9", "seven", ".hidden", "__MACOSX"):
+        draw(tmp_path / name / "a.png")
+    assert read_path(tmp_path).train.names == ("9", "10", "seven")
+
+
+def test_train_and_test_folders_are_the_parts(tmp_path: Path) -> None:
+    draw(tmp_path / "train" / "cat" / "a.png")
+    draw(tmp_path / "train" / "dog" / "b.png")
+    draw(tmp_path / "test" / "dog" / "c.png")
+    data = read_path(tmp_path)
+    assert data.train.names == ("cat", "dog")
+    assert data.test is not None
+    assert data.test.labels.tolist() == [1]
+
+
+def test_all_grey_is_grey_whatever_its_depth(tmp_path: Path) -> None:
+    draw(tmp_path / "0" / "eight.png", ink=100)
+    draw(tmp_path / "1" / "sixteen.png", mode="I;16", ink=100)
+    draw(tmp_path / "2" / "one.png", mode="1")
+    Image.new("L", (28, 28), 70).quantize(4).save(tmp_path / "0" / "palette.png")
+    train = read_path(tmp_path).train
+    assert train.shape == (1, 28, 28)
+    assert [train.images[place].max() for place in range(4)] == [100, 70, 100, 255]
+
+
+def test_one_colour_image_makes_all_colour(tmp_path: Path) -> None:
+    draw(tmp_path / "0" / "grey.png", (32, 32), ink=50)
+    draw(tmp_path / "1" / "colour.png", (32, 32), "RGB", ink=60)
+    images = read_path(tmp_path).train.images
+    assert images[:, :, 5, 5].tolist() == [[50, 50, 50], [60, 10, 20]]
+
+
+@pytest.mark.parametrize("side", [28, 32])
+def test_known_sizes_are_kept_without_a_note_on_them(tmp_path: Path, side: int) -> None:
+    draw(tmp_path / "0" / "a.png", (side, side))
+    data = read_path(tmp_path)
+    assert data.train.shape == (1, side, side)
+    assert not any("resized" in note for note in data.notes)
+
+
+@pytest.mark.parametrize(("mode", "side"), [("L", 28), ("RGB", 32)])
+def test_other_sizes_are_resized_with_a_note(tmp_path: Path, mode: str, side: int) -> None:
+    draw(tmp_path / "0" / "a.png", (64, 50), mode)
+    draw(tmp_path / "0" / "b.png", (64, 50), mode)
+    data = read_path(tmp_path)
+    assert data.train.shape[1:] == (side, side)
+    assert f"2 images resized from 64x50 to {side}x{side} (height x width, in pixels)" in data.notes
+
+
+def test_mixed_sizes_go_to_the_most_common_known_one(tmp_path: Path) -> None:
+    for name, size in (("a", (32, 32)), ("b", (32, 32)), ("c", (90, 40))):
+        draw(tmp_path / "0" / f"{name}.png", size)
+    data = read_path(tmp_path)
+    assert data.train.shape == (1, 32, 32)
+    assert "1 images resized from 90x40 to 32x32 (height x width, in pixels)" in data.notes
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds nothing: what a decompression bomb looks like from outside."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    data = b"IDAT" + zlib.compress(b"\0")
+    end = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk
+        + struct.pack(">I", len(data) - 4)
+        + data
+        + struct.pack(">I", zlib.crc32(data))
+        + end
+    )
+
+
+@pytest.mark.parametrize("side", [5_000, 12_000, 60_000])
+def test_too_large_an_image_is_refused_unopened(tmp_path: Path, side: int) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "bomb.png").write_bytes(png_header(side, side))
+    with pytest.raises(DataError, match=r"bomb\.png .*crop it to one digit"):
+        read_path(tmp_path)
+
+
+def test_unreadable_image_is_named(tmp_path: Path) -> None:
+    draw(tmp_path / "0" / "a.png")
+    (tmp_path / "0" / "b.png").write_text("no image")
+    with pytest.raises(DataError, match=r"b\.png is no readable image"):
+        read_path(tmp_path)
+
+
+@pytest.mark.parametrize("end", ["png", "gif", "bmp"])
+def test_cut_off_image_is_named(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "0" / f"a.{end}"
+    path.parent.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match=rf"a\.{end} is a damaged image"):
+        read_path(tmp_path)
+
+
+def test_transparent_image_is_refused_and_opaque_alpha_dropped(tmp_path: Path) -> None:
+    path = draw(tmp_path / "0" / "a.png", (32, 32), "RGBA")
+    with pytest.raises(DataError, match=r"a\.png is partly transparent"):
+        read_path(tmp_path)
+    Image.new("RGBA", (32, 32), (1, 2, 3, 255)).save(path)
+    assert read_path(tmp_path).train.images[0, :, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_image_of_unknown_range_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    Image.new("F", (28, 28), 0.5).save(tmp_path / "0" / "a.tiff")
+    with pytest.raises(DataError, match="32 bits a pixel"):
+        read_path(tmp_path)
+
+
+def test_folder_without_classes_says_how_to_arrange_it(tmp_path: Path) -> None:
+    draw(tmp_path / "loose.png")
+    with pytest.raises(DataError, match="one sub-folder of images a class"):
+        read_path(tmp_path)

@@ -1,0 +1,240 @@
+"""Writing: every format holds the digits that were drawn, whole or not at all, and what can't be is refused before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digitforge import writing
+from digitforge.data import DIGIT_NAMES, Digits, read_idx, read_path
+from digitforge.errors import OutputError
+from digitforge.forge import UNLABELLED, Drawn
+from digitforge.writing import Order, Written, as_file_name, check, free_path, write
+
+RNG = np.random.default_rng(0)
+
+
+def some_digits(count: int = 25, channels: int = 1, names: tuple[str, ...] = DIGIT_NAMES) -> Digits:
+    side = 28 if channels == 1 else 32
+    labels = np.arange(count) % 10 if len(names) == 10 else np.zeros(count, np.int64)
+    return Digits(RNG.integers(0, 256, (count, channels, side, side), np.uint8), labels, names)
+
+
+def save(path: Path, digits: Digits) -> Written:
+    return write(Order(path, len(digits), digits.shape, digits.names, seed=7), batches(digits))
+
+
+def batches(digits: Digits, size: int = 10) -> Iterator[Drawn]:
+    for start in range(0, len(digits), size):
+        part = digits.take(np.arange(start, min(start + size, len(digits))))
+        yield Drawn(part, 2 * len(part))
+
+
+def failing(digits: Digits) -> Iterator[Drawn]:
+    yield from batches(digits.take(np.arange(10)))
+    raise KeyboardInterrupt
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_npz_holds_images_labels_and_the_seed(tmp_path: Path, channels: int) -> None:
+    digits = some_digits(25, channels)
+    written = save(tmp_path / "x.npz", digits)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
+        assert set(arrays) == {"images", "labels", "seed"}
+        expected = digits.images[:, 0] if channels == 1 else digits.images.transpose(0, 2, 3, 1)
+        np.testing.assert_array_equal(arrays["images"], expected)
+        np.testing.assert_array_equal(arrays["labels"], digits.labels)
+        assert arrays["images"].dtype == np.uint8
+        assert arrays["labels"].dtype == np.int64
+        assert arrays["seed"] == 7
+    assert written == Written((tmp_path / "x.npz",), 25, 50)
+
+
+def test_equal_digits_give_equal_npz_files(tmp_path: Path) -> None:
+    digits = some_digits()
+    hashes = set()
+    for name in ("a.npz", "b.npz"):
+        save(tmp_path / name, digits)
+        hashes.add(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest())
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x-images-idx3-ubyte", "x-images-idx3-ubyte.gz"])
+def test_what_is_written_can_be_trained_on(tmp_path: Path, name: str) -> None:
+    digits = some_digits(50)
+    written = save(tmp_path / name, digits)
+    data = read_path(written.paths[0])
+    assert data.test is not None
+    assert len(data.train) + len(data.test) == 50
+    both = {image.tobytes() for part in (data.train, data.test) for image in part.images}
+    assert both == {image.tobytes() for image in digits.images}
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "images", "labels"),
+    [
+        ("x.idx", 1, "x-images-idx3-ubyte", "x-labels-idx1-ubyte"),
+        ("x.idx", 3, "x-images-idx4-ubyte", "x-labels-idx1-ubyte"),
+        ("train-images-idx3-ubyte", 1, "train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    ],
+)
+def test_idx_files_come_in_pairs(tmp_path: Path, name: str, channels: int, images: str, labels: str) -> None:
+    digits = some_digits(12, channels)
+    assert save(tmp_path / name, digits).paths == (tmp_path / images, tmp_path / labels)
+    expected = digits.images[:, 0] if channels == 1 else digits.images.transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(read_idx(tmp_path / images), expected)
+    np.testing.assert_array_equal(read_idx(tmp_path / labels), digits.labels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_holds_one_png_an_image_named_by_number_and_label(tmp_path: Path, channels: int) -> None:
+    digits = some_digits(25, channels)
+    save(tmp_path / "new" / "digits", digits)
+    paths = sorted((tmp_path / "new" / "digits").iterdir())
+    assert [path.name for path in paths] == [f"{number:06d}-{number % 10}.png" for number in range(25)]
+    for path, image in zip(paths, digits.images, strict=True):
+        expected = image[0] if channels == 1 else image.transpose(1, 2, 0)
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), expected)
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "digits").mkdir()
+    save(tmp_path / "digits", some_digits(3))
+    assert len(leftovers(tmp_path / "digits")) == 3
+
+
+def test_one_label_makes_a_grid_and_several_a_labelled_sheet(tmp_path: Path) -> None:
+    digits = some_digits(20)
+    save(tmp_path / "sheet.png", digits)
+    save(tmp_path / "grid.png", digits.only([3]))
+    assert Image.open(tmp_path / "grid.png").size == (2 * 28 * 2, 28 * 2)
+    assert Image.open(tmp_path / "sheet.png").height > 10 * 28 * 2
+
+
+def test_images_without_labels_say_so(tmp_path: Path) -> None:
+    digits = some_digits(4, 3, UNLABELLED)
+    save(tmp_path / "x.npz", digits)
+    with np.load(tmp_path / "x.npz") as arrays:
+        assert arrays["labels"].tolist() == [-1] * 4
+    save(tmp_path / "folder", digits)
+    assert leftovers(tmp_path / "folder") == [f"{number:06d}.png" for number in range(4)]
+    with pytest.raises(OutputError, match="idx files hold labels"):
+        save(tmp_path / "x.idx", digits)
+    save(tmp_path / "x.png", digits)
+    assert Image.open(tmp_path / "x.png").size == (128, 128)
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("7", "7"),
+        ("T-shirt/top", "T-shirt_top"),
+        ("../../etc", "_.._etc"),
+        ("..", "_"),
+        ("a\\b c", "a_b_c"),
+        ("é", "é"),
+    ],
+)
+def test_a_labels_name_never_leaves_its_folder(tmp_path: Path, name: str, safe: str) -> None:
+    assert as_file_name(name) == safe
+    save(tmp_path / "out", some_digits(1, names=(name,)))
+    assert leftovers(tmp_path / "out") == [f"000000-{safe}.png"]
+
+
+@pytest.mark.parametrize(
+    "name", ["x.png", "x.npz", "x.idx", "x-images-idx3-ubyte", "folder", "deep/er/x.npz", "deep/f"]
+)
+def test_nothing_is_left_behind_when_drawing_stops(tmp_path: Path, name: str) -> None:
+    digits = some_digits()
+    with pytest.raises(KeyboardInterrupt):
+        write(Order(tmp_path / name, 25, digits.shape, digits.names, 0), failing(digits))
+    assert leftovers(tmp_path) == []
+
+
+def test_a_file_is_kept_when_its_replacement_fails(tmp_path: Path) -> None:
+    digits = some_digits()
+    save(tmp_path / "x.npz", digits)
+    before = (tmp_path / "x.npz").read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        write(Order(tmp_path / "x.npz", 25, digits.shape, digits.names, 0), failing(digits))
+    assert (tmp_path / "x.npz").read_bytes() == before
+
+
+def order(path: Path, count: int = 10, names: tuple[str, ...] = DIGIT_NAMES) -> Order:
+    return Order(path, count, (1, 28, 28), names, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "words"),
+    [
+        ("x.png", 10_000_000, "too many for one picture"),
+        ("folder", 10_000_000, "too many for one folder"),
+        ("x.idx", 10_000_000, "write .npz"),
+        ("x.npz", 10**12, "are free there"),
+        ("x.jpg", 10, "not written as .jpg"),
+        ("x-idx3-ubyte", 10, "no name for idx images"),
+        ("x-labels-idx1-ubyte", 10, "no name for idx images"),
+        ("file/x.png", 10, "cannot write"),
+        ("file", 10, "exists already"),
+        ("full", 10, "exists already"),
+        ("n" * 300 + ".png", 10, "cannot write"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_drawn(
+    tmp_path: Path, name: str, count: int, words: str
+) -> None:
+    (tmp_path / "file").write_text("taken")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("taken")
+    before = leftovers(tmp_path)
+    with pytest.raises(OutputError, match=words) as caught:
+        check(order(tmp_path / name, count))
+    assert "\n" not in str(caught.value)
+    assert leftovers(tmp_path) == before
+
+
+def test_a_place_that_takes_no_file_is_refused() -> None:
+    with pytest.raises(OutputError, match="choose another place"):
+        check(order(Path("/proc/x.png")))
+
+
+def test_the_working_folder_is_never_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="working folder"):
+        check(order(Path()))
+
+
+def test_a_disk_that_fills_up_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writing, "png_bytes", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        save(tmp_path / "folder", some_digits(3))
+    assert leftovers(tmp_path) == []
+
+
+def test_labels_do_not_stay_without_their_images(tmp_path: Path) -> None:
+    digits = some_digits(3)
+    (tmp_path / "x-images-idx3-ubyte").mkdir()
+    (tmp_path / "x-images-idx3-ubyte" / "taken").touch()
+    with pytest.raises(OutputError):
+        save(tmp_path / "x.idx", digits)
+    assert "x-labels-idx1-ubyte" not in leftovers(tmp_path)
+
+
+def test_a_free_path_is_numbered(tmp_path: Path) -> None:
+    path = tmp_path / "digit-7.png"
+    assert free_path(path) == path
+    path.touch()
+    (tmp_path / "digit-7-2.png").touch()
+    assert free_path(path).name == "digit-7-3.png"

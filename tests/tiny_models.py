@@ -1,0 +1,131 @@
+"""Tiny ONNX models for tests, made without the code under test: grey levels stand for digits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+LEVEL = 25  # a picture of the digit d has the mean grey level 25 d
+LATENT = 4
+FEATURES = 6
+HASH = "ab" * 32
+
+
+def card_table(**changes: Any) -> dict[str, Any]:
+    """A right card as JSON has it; changes replace single entries."""
+    return {
+        "format": 1,
+        "version": "0.1.0",
+        "recipe": {"name": "tiny"},
+        "data": {"name": "tiny-data", "sha256": HASH, "count": 100},
+        "seed": 3,
+        "images": 6400,
+        "names": list("0123456789"),
+        "frequencies": [10] * 10,
+        "conditional": True,
+        "latent": {"size": LATENT, "distribution": "normal"},
+        "weights": "average",
+        "shape": [1, 28, 28],
+        "weights_sha256": HASH,
+        "figures": {},
+        **changes,
+    }
+
+
+def write_model(
+    path: Path,
+    *,
+    card: dict[str, Any] | str | None = None,
+    conditional: bool = True,
+    shape: tuple[int, int, int] = (1, 28, 28),
+    spread: float = 1.5,
+) -> Path:
+    """A model file whose images are 25 times their digit and a little noise from the latent.
+
+    An unconditional one draws the digit floor(4.5 + spread * latent[0]). A card in words goes in as it is.
+    """
+    pixels = int(np.prod(shape))
+    noise = np.random.default_rng(0).uniform(-3, 3, (LATENT, pixels)).astype(np.float32)
+    constants = {
+        "noise": noise - noise.mean(1, keepdims=True),
+        "level": np.float32(LEVEL),
+        "low": np.float32(0),
+        "nine": np.float32(9),
+        "high": np.float32(255),
+        "half": np.float32(0.5),
+        "shape": np.asarray([-1, *shape], np.int64),
+        "column": np.asarray([-1, 1], np.int64),
+        "first": np.eye(LATENT, 1, dtype=np.float32) * np.float32(spread),
+        "centre": np.float32(4.5),
+    }
+    if conditional:
+        digit = [_node("Cast", "label", "digits", to=TensorProto.FLOAT), _node("Reshape", "digits column", "digit")]
+    else:
+        digit = [
+            _node("MatMul", "latent first", "shift"),
+            _node("Add", "shift centre", "place"),
+            _node("Floor", "place", "floor"),
+            _node("Clip", "floor low nine", "digit"),
+        ]
+    drawing = [
+        _node("MatMul", "latent noise", "wobble"),
+        _node("Mul", "digit level", "base"),
+        _node("Add", "base wobble", "flat"),
+        _node("Add", "flat half", "rounded"),
+        _node("Clip", "rounded low high", "clipped"),
+        _node("Reshape", "clipped shape", "pixels"),
+        _node("Cast", "pixels", "images", to=TensorProto.UINT8),
+    ]
+    inputs = [helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["N", LATENT])]
+    if conditional:
+        inputs.append(helper.make_tensor_value_info("label", TensorProto.INT64, ["N"]))
+    outputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", *shape])]
+    if card is None:
+        card = card_table(conditional=conditional, shape=list(shape))
+    return _write(path, [*digit, *drawing], inputs, outputs, constants, card)
+
+
+def write_classifier(path: Path, **changes: Any) -> Path:
+    """A classifier that reads the mean grey level; its features are means of parts of the picture."""
+    parts = np.random.default_rng(1).uniform(0, 2 / 784, (784, FEATURES)).astype(np.float32)
+    constants = {
+        "flat": np.asarray([-1, 784], np.int64),
+        "parts": parts,
+        "mean": np.full((784, 1), 1 / 784, np.float32),
+        "levels": (np.arange(10) * LEVEL).astype(np.float32)[None],
+    }
+    nodes = [
+        _node("Cast", "images", "wide", to=TensorProto.FLOAT),
+        _node("Reshape", "wide flat", "row"),
+        _node("MatMul", "row parts", "features"),
+        _node("MatMul", "row mean", "grey"),
+        _node("Sub", "grey levels", "distance"),
+        _node("Mul", "distance distance", "square"),
+        _node("Neg", "square", "logits"),
+    ]
+    inputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", 1, 28, 28])]
+    outputs = [
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", FEATURES]),
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10]),
+    ]
+    card = {"kind": "classifier", "names": list("0123456789"), "shape": [1, 28, 28], **changes}
+    return _write(path, nodes, inputs, outputs, constants, card)
+
+
+def _node(kind: str, inputs: str, output: str, **attributes: Any) -> Any:
+    return helper.make_node(kind, inputs.split(), [output], **attributes)
+
+
+def _write(path: Path, nodes: Any, inputs: Any, outputs: Any, constants: dict[str, Any], card: Any) -> Path:
+    used = {name for node in nodes for name in node.input}
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items() if name in used]
+    graph = helper.make_graph(nodes, "tiny", inputs, outputs, tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    if card != "":
+        helper.set_model_props(model, {"digitforge": card if isinstance(card, str) else json.dumps(card)})
+    path.write_bytes(model.SerializeToString())
+    return path
