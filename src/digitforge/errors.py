@@ -39,3 +39,7 @@ class InterruptionError(DigitforgeError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class DivergenceError(DigitforgeError):
+    """A training whose numbers ran away."""

@@ -32,9 +32,10 @@ class Display:
         self._total, self._first = plan.steps * recipe.training.batch_size, images
         self._since, self._losses, self._accuracy = time.monotonic(), "", ""
         compute = recipe.compute
+        precision = "bf16" if compute.precision == "bf16" else "float32"
         self._console.print(
             f"{recipe.name} on {plan.data_name}: {self._total:,} images, seed {recipe.training.seed}, "
-            f"{compute.device}, {'bf16' if compute.precision == 'bf16' else 'float32'}, threads {compute.threads}, in {folder.path}",
+            f"{compute.device}, {precision}, threads {compute.threads}, in {folder.path}",
             highlight=False,
             soft_wrap=True,
         )

@@ -56,7 +56,8 @@ def train_classifier(data: DataSet, seed: int = 0, epochs: int = EPOCHS) -> Read
     compute = resolve_compute(Compute(device="cpu"))
     torch.set_num_threads(compute.threads)
     torch.manual_seed(seed)
-    reader = Reader(len(data.train.names)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    reader = Reader(len(data.train.names))
+    reader.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
     optimiser = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=WEIGHT_DECAY, fused=True)
     steps = epochs * (len(images) // BATCH)

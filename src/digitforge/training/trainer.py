@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from digitforge.data import Digits
-from digitforge.errors import RunError
+from digitforge.errors import DivergenceError, RunError
 from digitforge.networks.build import build
 from digitforge.networks.layers import mean_over_processes
 from digitforge.networks.pixels import to_uint8
@@ -92,7 +93,7 @@ class Trainer:
                     if time.monotonic() - last_saved > plan.recipe.record.checkpoint_seconds:
                         self.save(folder)
                         last_saved = time.monotonic()
-                if interruption.asked:
+                if self._agrees_to_stop(interruption, at_tick=tick is not None):
                     self.save(folder)
                     raise interruption.error(folder.path)
         self.save(folder)
@@ -102,7 +103,6 @@ class Trainer:
         if self.fabric.is_global_zero:
             save_checkpoint(folder.checkpoint(self.state.step), self.state)
             folder.drop_old_checkpoints()
-        self.fabric.barrier()
 
     def resume(self, folder: RunFolder) -> int:
         """Go on from the newest checkpoint that can be read; returns the images seen by then (0 without one)."""
@@ -162,6 +162,11 @@ class Trainer:
         discriminator, generator, penalty, penalties = mean_over_processes(state.sums).tolist()
         steps = (images - previous) / plan.recipe.training.batch_size
         loss = {"discriminator": discriminator / steps, "generator": generator / steps}
+        if not all(map(math.isfinite, loss.values())):
+            raise DivergenceError(
+                f"the losses are no numbers any more after {images:,} images; the last checkpoint is kept: start anew "
+                "with lower generator_optimiser.rate and discriminator_optimiser.rate, or with --precision 32"
+            )
         if penalties:
             loss["penalty"] = penalty / penalties
         line: dict[str, Any] = {
@@ -184,6 +189,15 @@ class Trainer:
         state.sums.zero_()
         self._last_line = images, self._seconds
         return line
+
+    def _agrees_to_stop(self, interruption: Interruption, at_tick: bool) -> bool:
+        """Whether a signal ends the run after this step; several processes ask the first one, once a tick."""
+        if self.fabric.world_size == 1:
+            return interruption.asked is not None
+        if not at_tick:
+            return False
+        interruption.asked = self.fabric.broadcast(interruption.asked)
+        return interruption.asked is not None
 
     def _weights(self) -> bytes:
         return generator_weights(self.generator())
