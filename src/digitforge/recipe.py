@@ -106,7 +106,10 @@ class Training(Section):
     epochs: float | None = Field(default=None, gt=0)  # passes over the data set
     seed: int = Field(default=0, ge=0, lt=2**32)
     batch_size: Positive = 128  # images in one global batch
-    update: Literal["simultaneous", "alternating"] = "simultaneous"  # both from the same fakes, or D first
+    batch_doublings: int = Field(default=0, ge=0, le=8)  # times that it doubles, at equal distances in images seen
+    # Both players from the same fakes and the same D; or D first, then G against the new D, from fresh fakes or from
+    # those that D has just learned from.
+    update: Literal["simultaneous", "alternating", "alternating-same-fakes"] = "simultaneous"
     constant_until: float = Field(default=1.0, ge=0, le=1)  # share of the run after which rates fall to zero, linearly
     warmup_images: int = Field(default=0, ge=0)  # images over which rates rise from zero
     ema_images: int = Field(default=0, ge=0)  # half-life of the generator's weight average, in images; 0: no average
@@ -181,8 +184,8 @@ class Recipe(Section):
 
     @property
     def has_schedule(self) -> bool:
-        """Whether the rates depend on the run's length, so that a finished run cannot simply go on."""
-        return self.training.constant_until < 1
+        """Whether rates or batches depend on the run's length, so that a finished run cannot simply go on."""
+        return self.training.constant_until < 1 or self.training.batch_doublings > 0
 
 
 def recipe_keys() -> dict[str, type[Section]]:

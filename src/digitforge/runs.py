@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from digitforge.errors import RunError
+from digitforge.errors import OutputError, RunError
 from digitforge.files import make_folder, sha256_of, write_whole
 from digitforge.recipe import Recipe, read_recipe
 
@@ -83,10 +83,12 @@ class RunFolder:
         return self.hashes.is_file()
 
     def create(self, recipe: Recipe) -> None:
-        """Make the folder with the resolved recipe in it."""
-        for folder in (self.path, self.path / "samples", self.path / "snapshots", self.path / "checkpoints"):
-            make_folder(folder)
-        write_whole(self.recipe, recipe.to_toml().encode())
+        """Make the folder with the resolved recipe in it; a finished run that goes on is no longer finished."""
+        make_folder(self.path)
+        write_whole(self.recipe, recipe.to_toml().encode())  # first, since it is what makes the folder a run
+        self.hashes.unlink(missing_ok=True)
+        for name in ("samples", "snapshots", "checkpoints"):
+            make_folder(self.path / name)
 
     def read_recipe(self) -> Recipe:
         """The resolved recipe of this run."""
@@ -99,24 +101,33 @@ class RunFolder:
         if not self.stats.is_file():
             return []
         *whole, _ = self.stats.read_text("utf-8").split("\n")
-        try:
-            return [json.loads(line) for line in whole]
-        except json.JSONDecodeError as error:
-            raise RunError(f"{self.stats} is damaged at line {error.lineno}: {error.msg}") from None
+        lines = []
+        for number, line in enumerate(whole, 1):
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise RunError(f"{self.stats} is damaged at line {number}: {error.msg}") from None
+        return lines
 
     def append_stats(self, line: Mapping[str, Any]) -> None:
         """Add one line of statistics."""
-        with self.stats.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line, allow_nan=False) + "\n")
+        text = json.dumps(line, allow_nan=False) + "\n"
+        try:
+            with self.stats.open("a", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise OutputError(f"cannot write {self.stats}: {error.strerror or error}; make room there") from None
 
     def rewind(self, images: int) -> None:
-        """Drop what was recorded after `images` images, so that a resumed run records it once."""
+        """Drop what was recorded after `images` images, and half-written files, so that a resumed run is whole."""
         kept = [json.dumps(line) for line in self.read_stats() if line["images"] <= images]
         write_whole(self.stats, "".join(f"{line}\n" for line in kept).encode())
         for folder in ("samples", "snapshots"):
             for path in (self.path / folder).iterdir():
                 if path.stem.isdigit() and int(path.stem) > images:
                     path.unlink()
+        for path in self.path.rglob(".*.part"):
+            path.unlink()
 
     def drop_old_checkpoints(self) -> None:
         """Keep the newest checkpoints alone."""
@@ -133,7 +144,7 @@ class RunFolder:
 def new_run_folder(out: Path | None, recipe: Recipe) -> RunFolder:
     """A folder for a new run: `out`, which must not exist or be empty, or else `runs/NAME-SEED`, numbered if taken."""
     if out is not None:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if _is_taken(out):
             raise RunError(f"{out} exists already; add --resume to go on with the run in it, or choose another --out")
         return RunFolder(out)
     plain = Path("runs") / f"{recipe.name}-{recipe.training.seed}"
@@ -141,3 +152,11 @@ def new_run_folder(out: Path | None, recipe: Recipe) -> RunFolder:
     while candidate.exists():
         candidate, number = plain.with_name(f"{plain.name}-{number}"), number + 1
     return RunFolder(candidate)
+
+
+def _is_taken(path: Path) -> bool:
+    """Whether something is there, other than an empty folder."""
+    try:
+        return path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except OSError as error:
+        raise OutputError(f"cannot use {path}: {error.strerror or error}; choose another place") from None

@@ -8,9 +8,10 @@ import torch
 
 from digitforge.data import Digits
 from digitforge.networks.pixels import to_network
-from digitforge.recipe import Networks
+from digitforge.recipe import Networks, Training
 from digitforge.training import batches as batches_module
 from digitforge.training.batches import Batches
+from digitforge.training.schedule import Timetable, timetable
 
 
 def numbered(count: int) -> Digits:
@@ -21,9 +22,14 @@ def numbered(count: int) -> Digits:
     return Digits(images, numbers % 10)
 
 
+def steady(batch_size: int, doublings: int = 0, images: int = 10_000) -> Timetable:
+    training = Training(images=images, batch_size=batch_size, batch_doublings=doublings)
+    return timetable(training, images)
+
+
 def walk(count: int = 10, size: int = 4, seed: int = 0, **networks: object) -> Batches:
     settings = {"family": "dcgan", "latent_size": 5, **networks}
-    return Batches(numbered(count), Networks(**settings), size, seed, torch.device("cpu"))
+    return Batches(numbered(count), Networks(**settings), steady(size), seed, torch.device("cpu"))
 
 
 def test_each_epoch_shows_each_image_once_in_an_order_of_its_own() -> None:
@@ -39,6 +45,17 @@ def test_a_batch_larger_than_the_data_set_goes_round_it() -> None:
     places = walk(count=3, size=8).indices(0)
     assert sorted(places[:3]) == sorted(places[3:6]) == [0, 1, 2]
     assert len(places) == 8
+
+
+def test_a_batch_that_grows_leaves_no_image_out() -> None:
+    times = steady(2, doublings=2, images=36)  # 12 images each in batches of 2, 4 and 8
+    batches = Batches(numbered(6), Networks(family="dcgan", latent_size=5), times, 0, torch.device("cpu"))
+    sizes = [len(batches.indices(step)) for step in range(times.steps)]
+    assert sizes == [2] * 6 + [4] * 3 + [8] * 2
+    places = np.concatenate([batches.indices(step) for step in range(times.steps)])
+    for epoch in places[:36].reshape(6, 6):
+        assert sorted(epoch) == list(range(6))
+    assert [len(batches.batch(step).latents) for step in range(times.steps)] == sizes
 
 
 def test_steps_can_be_asked_for_in_any_order() -> None:

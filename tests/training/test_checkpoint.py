@@ -14,10 +14,11 @@ import torch
 from digitforge.data import Digits
 from digitforge.errors import RunError
 from digitforge.networks.build import build
-from digitforge.recipe import Networks, Objective
+from digitforge.recipe import Networks, Objective, Training
 from digitforge.training.batches import Batches
 from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, named_tensors, save_checkpoint
 from digitforge.training.ema import Average
+from digitforge.training.schedule import timetable
 from digitforge.training.step import Game, simultaneous_step
 
 SHAPE = (1, 8, 8)
@@ -40,13 +41,14 @@ def begun(seed: int = 0, width: int = 2, averaged: bool = True) -> State:
         autocast=nullcontext,
     )
     average = Average(pair.generator, half_life=100) if averaged else None
-    return State(game, average, torch.zeros(4, dtype=torch.float64))
+    return State(game, average, torch.zeros(5, dtype=torch.float64))
 
 
 def play(state: State, steps: int) -> None:
     rng = np.random.default_rng(4)
     digits = Digits(rng.integers(0, 256, (30, *SHAPE), dtype=np.uint8), rng.integers(0, 10, 30))
-    batches = Batches(digits, networks(), size=8, seed=3, device=torch.device("cpu"))
+    times = timetable(Training(images=1000, batch_size=8), 1000)
+    batches = Batches(digits, networks(), times, seed=3, device=torch.device("cpu"))
     for _ in range(steps):
         outcome = simultaneous_step(state.game, batches, state.step)
         state.sums[0] += outcome.discriminator_loss

@@ -20,16 +20,20 @@ _REFRESHES = 4  # a second, few enough to cost training nothing
 
 
 class Display:
-    """An observer that shows a run: images seen and a second, time left, losses, D's accuracies."""
+    """An observer that shows a run: images seen and a second, time left, losses, D's accuracies.
+
+    has_started: whether there was anything left to train.
+    """
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._progress: Progress | None = None
+        self.has_started = False
 
     def started(self, plan: Plan, folder: RunFolder, images: int) -> None:
         """Say what begins, and begin the live line on a terminal."""
-        recipe = plan.recipe
-        self._total, self._first = plan.steps * recipe.training.batch_size, images
+        recipe, self.has_started = plan.recipe, True
+        self._total, self._first = plan.times.images, images
         self._since, self._losses, self._accuracy = time.monotonic(), "", ""
         compute = recipe.compute
         precision = "bf16" if compute.precision == "bf16" else "float32"

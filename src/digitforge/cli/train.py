@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -51,11 +52,13 @@ def train(
     from digitforge.cli.display import Display, download_progress
     from digitforge.training.train import train as train_recipe
 
+    display = Display()
     with download_progress() as progress:
-        folder = train_recipe(
-            recipe, settings=settings, out=out, resume=resume, observers=[Display()], progress=progress
-        )
-    report(folder)
+        folder = train_recipe(recipe, settings=settings, out=out, resume=resume, observers=[display], progress=progress)
+    if int(os.environ.get("RANK", 0)) == 0:  # of several processes the first one alone speaks
+        if not display.has_started:
+            typer.echo(f"{folder.path} had finished already")
+        report(folder)
 
 
 def parse_budget(text: str | None) -> float | None:
@@ -92,7 +95,8 @@ def need_training() -> None:
     """Raise UserError where the extra `train` is not installed."""
     from importlib.util import find_spec
 
-    missing = [name for name in ("torch", "lightning_fabric", "safetensors", "onnx") if find_spec(name) is None]
+    needed = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript", "tensorboard")
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise UserError(
             f"training needs {', '.join(missing)}, which the plain install leaves out: "
@@ -117,7 +121,7 @@ def report(folder: RunFolder) -> None:
 def summary(figures: dict[str, Any]) -> list[str]:
     """The key figures of a model in words."""
     if not figures:
-        return ["no figures: the pinned classifier does not read these images"]
+        return ["no figures: the pinned classifier does not read these images, or their data set cannot be read again"]
     frechet, floor, accuracy = (figures[key] for key in ("frechet", "floor", "accuracy"))
     lines = [f"Frechet distance {frechet['value']:.3f} (n = {frechet['n']:,} against {frechet['reference_n']:,} real)"]
     if floor is not None:

@@ -15,6 +15,7 @@ from digitforge.networks.layers import processes, this_process
 from digitforge.networks.pixels import to_network
 from digitforge.randomness import draw_latents, stream
 from digitforge.recipe import Networks
+from digitforge.training.schedule import Timetable
 
 T = TypeVar("T", bound=np.generic)
 
@@ -34,9 +35,9 @@ class Batch:
 class Batches:
     """An endless walk over the training images, each epoch in an order of its own."""
 
-    def __init__(self, digits: Digits, networks: Networks, size: int, seed: int, device: torch.device) -> None:
+    def __init__(self, digits: Digits, networks: Networks, times: Timetable, seed: int, device: torch.device) -> None:
         self.count = len(digits)
-        self.size = size
+        self.times = times
         self._images = torch.from_numpy(digits.images).to(device)
         self._labels = torch.from_numpy(digits.labels).to(device)
         self._networks = networks
@@ -56,12 +57,12 @@ class Batches:
     def latents(self, step: int, player: str) -> Tensor:
         """This process's slice of the latents that a player's turn in a step is played with: float32 [N, Z]."""
         rng = stream(self._seed, f"latents for the {player}", step)
-        drawn = draw_latents(rng, self.size, self._networks.latent_size, self._networks.latent)
+        drawn = draw_latents(rng, self.times.batch_size(step), self._networks.latent_size, self._networks.latent)
         return torch.from_numpy(self._slice(drawn)).to(self._device)
 
     def indices(self, step: int) -> NDArray[np.int64]:
         """Which training images make the global batch of a step: int64 [batch size]."""
-        places = np.arange(step * self.size, (step + 1) * self.size)
+        places = np.arange(self.times.images_after(step), self.times.images_after(step + 1))
         epochs, offsets = np.divmod(places, self.count)
         return np.concatenate([self._order(epoch)[offsets[epochs == epoch]] for epoch in np.unique(epochs)])
 
@@ -72,5 +73,5 @@ class Batches:
         return self._orders[epoch]
 
     def _slice(self, rows: NDArray[T]) -> NDArray[T]:
-        share = self.size // processes()
+        share = len(rows) // processes()
         return rows[this_process() * share :][:share]

@@ -7,24 +7,35 @@ from collections.abc import Callable
 
 from lightning_fabric import Fabric
 
+from digitforge.recipe import Training
+
 _WARM_UP = 10  # steps until memory is allocated, oneDNN's kernels are made and the processor's clock has settled
-_SHARE = 0.05  # of the budget goes on probing, ...
+_SHARE = 0.06  # of the budget goes on probing, ...
 _SHORTEST = 0.5  # ... but at least so many seconds, ...
 _LONGEST = 4.0  # ... and at most so many
 
 
-def images_in(seconds: float, batch_size: int, take_step: Callable[[], None], fabric: Fabric) -> int:
-    """How many images `seconds` of steps show D at the speed that this machine has now.
+def images_in(training: Training, probe: Callable[[int], Callable[[], None]], fabric: Fabric) -> int:
+    """How many images `training.seconds` of steps show D at the speed that this machine has now.
 
-    take_step: takes a step of a state that is thrown away afterwards. With several processes the first one's clock
-    decides, so that all take the same steps.
+    probe: gives for a batch size what takes a step with it, on a state that is thrown away afterwards. Where the
+    batch grows, each size is timed, since each serves for an equal share of the images.
     """
+    assert training.seconds is not None
+    sizes = [training.batch_size * 2**doubling for doubling in range(training.batch_doublings + 1)]
+    allowed = min(max(_SHARE * training.seconds, _SHORTEST), _LONGEST) / len(sizes)
+    paces = [seconds_a_step(probe(size), allowed, fabric) / size for size in sizes]
+    images: int = round(training.seconds * len(paces) / sum(paces))
+    return max(training.batch_size, images)
+
+
+def seconds_a_step(take_step: Callable[[], None], allowed: float, fabric: Fabric) -> float:
+    """The mean time of a step, from `allowed` seconds of them; the first of several processes holds the clock."""
     for _ in range(_WARM_UP):
         take_step()
-    allowed = min(max(_SHARE * seconds, _SHORTEST), _LONGEST)
     start, steps, spent = time.perf_counter(), 0, 0.0
     while spent < allowed:
         take_step()
         steps += 1
-        spent = fabric.broadcast(time.perf_counter() - start)
-    return max(batch_size, round(seconds * steps / spent) * batch_size)
+        spent = float(fabric.broadcast(time.perf_counter() - start))
+    return spent / steps

@@ -11,6 +11,7 @@ import numpy as np
 from digitforge import __version__
 from digitforge.card import Card, CardData, CardLatent
 from digitforge.data import DIGIT_NAMES, Digits
+from digitforge.errors import DataError
 from digitforge.files import write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.evaluate import evaluate
@@ -34,7 +35,10 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
     model = generator_to_onnx(generator, networks.latent_size, networks.pixels, card.to_json())
     write_whole(folder.model, model)
     if can_be_judged(plan):
-        card = replace(card, figures=figures_of(folder))
+        try:
+            card = replace(card, figures=figures_of(folder))
+        except DataError:  # images that were handed in, or have gone since: the model is no worse for that
+            card = replace(card, figures={})
         write_whole(folder.model, with_card(model, card.to_json()))
     classes = plan.classes if networks.conditional else 0
     judge = discriminator_to_onnx(

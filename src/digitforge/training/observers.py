@@ -72,7 +72,8 @@ class TensorBoard:
     def started(self, plan: Plan, folder: RunFolder, images: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder.tensorboard), purge_step=images + 1 if images else None)
+        # What an earlier process told of later images is taken back; a start tells of image 0 again.
+        self._writer = SummaryWriter(str(folder.tensorboard), purge_step=images + 1 if images else 0)
 
     def stepped(self, images: int) -> None:
         pass

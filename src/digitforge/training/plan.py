@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from digitforge.errors import DataError
 from digitforge.randomness import stream
 from digitforge.recipe import Interval, Recipe, nearest
 from digitforge.training.compute import resolve_compute
+from digitforge.training.schedule import Timetable, timetable
 
 _INTERVALS = ("tick", "accuracy", "sheet", "snapshot")
 
@@ -21,6 +23,7 @@ class Plan:
     """What a run is going to do.
 
     recipe: resolved but for `training.seconds`, where the length is a time.
+    data_name: as `load_data` takes it, so that it can be had again.
     train, held_out: the images that D takes for real, and those that nobody trains on (None where there are none).
     """
 
@@ -40,25 +43,21 @@ class Plan:
         """How often each label occurs in training: int64 [classes]."""
         return torch.from_numpy(self.train.counts)
 
-    @property
-    def steps(self) -> int:
-        """How many steps show D `training.images` real images."""
+    @cached_property
+    def times(self) -> Timetable:
+        """Which images each step shows, once the length is known."""
         assert self.recipe.training.images is not None
-        return -(-self.recipe.training.images // self.recipe.training.batch_size)
-
-    @property
-    def is_resolved(self) -> bool:
-        """Whether the length and the intervals are those that the run will have."""
-        intervals = [Interval.parse(getattr(self.recipe.record, key)) for key in _INTERVALS]
-        return self.recipe.training.images is not None and all(each.unit == "images" for each in intervals)
+        return timetable(self.recipe.training, self.recipe.training.images)
 
     def with_recipe(self, recipe: Recipe) -> Plan:
         """The same images under another recipe."""
         return replace(self, recipe=recipe)
 
-    def every(self, key: str) -> int:
-        """An interval of the resolved recipe's record, in steps."""
-        return max(1, int(Interval.parse(getattr(self.recipe.record, key)).count) // self.recipe.training.batch_size)
+    def is_due(self, key: str, steps: int) -> bool:
+        """Whether what is recorded at an interval is due after so many steps; at the end everything is."""
+        interval = int(Interval.parse(getattr(self.recipe.record, key)).count)
+        before, after = self.times.images_after(steps - 1), self.times.images_after(steps)
+        return steps == self.times.steps or before // interval < after // interval
 
 
 def make_plan(recipe: Recipe, data: DataSet) -> Plan:
@@ -74,20 +73,19 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
         train = train.subset(recipe.data.count, stream(recipe.training.seed, "subset"))
     compute = resolve_compute(recipe.compute)
     resolved = recipe.model_copy(update={"compute": compute})
-    plan = Plan(resolved, data.name, data.train.sha256, train, held_out)
+    plan = Plan(resolved, recipe.data.name, data.train.sha256, train, held_out)
     epochs = recipe.training.epochs
     return with_images(plan, round(epochs * len(train))) if epochs is not None else plan
 
 
 def with_images(plan: Plan, images: int) -> Plan:
-    """The plan with its length set in images, and the intervals of what it records with it, in whole steps."""
+    """The plan with its length set in images, and the intervals of what it records with it."""
     recipe = plan.recipe
-    batch = recipe.training.batch_size
-    images = max(images, batch)
+    images = max(images, recipe.training.batch_size)
     settings: dict[str, object] = {"training.images": images}
     for key in _INTERVALS:
         interval = Interval.parse(getattr(recipe.record, key)).in_images(images, len(plan.train))
-        settings[f"record.{key}"] = f"{max(1, round(interval / batch)) * batch} images"
+        settings[f"record.{key}"] = f"{interval} images"
     return plan.with_recipe(recipe.with_settings(settings))
 
 

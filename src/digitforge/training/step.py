@@ -80,25 +80,39 @@ def simultaneous_step(game: Game, batches: Batches, step: int) -> Outcome:
 def alternating_step(game: Game, batches: Batches, step: int) -> Outcome:
     """D learns first; then G, from fresh latents, against the D that has just learned."""
     batch = batches.batch(step)
+    with game.autocast(), torch.no_grad():
+        fakes = game.generator(batch.latents, batch.labels)
+    discriminator_loss, penalty = _discriminator_turn(game, batch, fakes, step)
+    with game.autocast():
+        fresh = game.generator(batches.latents(step, "generator"), batch.labels)
+    return Outcome(discriminator_loss, _generator_turn(game, batch, fresh), penalty)
+
+
+def same_fakes_step(game: Game, batches: Batches, step: int) -> Outcome:
+    """D learns first; then G, from the fakes that D has just seen, against the D that has just learned."""
+    batch = batches.batch(step)
+    with game.autocast():
+        fakes = game.generator(batch.latents, batch.labels)
+    discriminator_loss, penalty = _discriminator_turn(game, batch, fakes.detach(), step)
+    return Outcome(discriminator_loss, _generator_turn(game, batch, fakes), penalty)
+
+
+def _discriminator_turn(game: Game, batch: Batch, fakes: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
     seed_dropout(game.discriminator, game.seed, step, len(batch.labels))
     with game.autocast():
-        with torch.no_grad():
-            fakes = game.generator(batch.latents, batch.labels)
         logits = judge(game.discriminator, batch.images, fakes, batch.labels)
     losses, weights = weigh(game.objective, logits)
     clear_gradients(game)
     logits.backward(weights.discriminator)  # type: ignore[no-untyped-call]
     penalty = _penalise(game, batch, fakes, step)
     _learn(game.discriminator, game.discriminator_optimiser)
-    generator_loss = _generator_turn(game, batches, batch, step)
-    return Outcome(losses[0], generator_loss, penalty)
+    return losses[0], penalty
 
 
-def _generator_turn(game: Game, batches: Batches, batch: Batch, step: int) -> Tensor:
+def _generator_turn(game: Game, batch: Batch, fakes: Tensor) -> Tensor:
     loss = LOSSES[game.objective.loss]
     game.discriminator.requires_grad_(False)
     with game.autocast():
-        fakes = game.generator(batches.latents(step, "generator"), batch.labels)
         fake = game.discriminator(fakes, batch.labels)
         with torch.no_grad():
             real = game.discriminator(batch.images, batch.labels) if loss.pairs else torch.zeros_like(fake)
@@ -177,4 +191,5 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 STEPS: dict[str, Callable[[Game, Batches, int], Outcome]] = {
     "simultaneous": simultaneous_step,
     "alternating": alternating_step,
+    "alternating-same-fakes": same_fakes_step,
 }

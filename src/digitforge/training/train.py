@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -45,8 +45,8 @@ def train(
     SIGTERM, when the state is saved.
     """
     settings = {full_key(key): value for key, value in (settings or {}).items()}
-    if isinstance(data, str | Path):
-        settings["data.name"] = str(data)
+    if data is not None:
+        settings["data.name"] = data.name if isinstance(data, DataSet) else str(data)
     folder = RunFolder(Path(out)) if out is not None else None
     if resume and folder is None:
         raise RunError("--resume needs to know which run: name its folder with --out")
@@ -61,6 +61,8 @@ def train(
         if folder.is_finished and plan.recipe == saved:
             return folder
     elif folder is not None:
+        if resume and folder.path.is_dir() and any(folder.path.iterdir()):
+            folder.read_recipe()  # raises, as it holds none
         new_run_folder(folder.path, asked)  # refuses a folder that is taken before any time is spent
     fabric = start_fabric(plan.recipe)
     plan = set_length(plan, fabric)
@@ -101,7 +103,7 @@ def lengthened(plan: Plan, saved: Recipe, folder: RunFolder) -> Plan:
     if now == before:
         return plan.with_recipe(saved)
     if saved.has_schedule or now < before:
-        why = "its learning rate falls to zero at the end" if saved.has_schedule else "it cannot get shorter"
+        why = "its schedule was made for that length" if saved.has_schedule else "it cannot get shorter"
         raise RunError(
             f"the run in {folder.path} is one of {before:,} images, not {now:,}, and {why}; choose another --out"
         )
@@ -112,11 +114,15 @@ def set_length(plan: Plan, fabric: Fabric) -> Plan:
     """The plan with its length in images: a time budget is probed, and every process takes the first one's count."""
     training = plan.recipe.training
     if training.seconds is not None:
-        probe = Trainer(plan, fabric)
-        images = images_in(training.seconds, training.batch_size, probe.step, fabric)
-        return with_images(plan, images)
+        return with_images(plan, images_in(training, lambda size: _probe(plan, fabric, size), fabric))
     assert training.images is not None
-    return plan if plan.is_resolved else with_images(plan, training.images)
+    return with_images(plan, training.images)
+
+
+def _probe(plan: Plan, fabric: Fabric, batch_size: int) -> Callable[[], None]:
+    """What takes a step with such batches, on a state of its own."""
+    settings = {"training.images": 2**40, "training.batch_size": batch_size, "training.batch_doublings": 0}
+    return Trainer(plan.with_recipe(plan.recipe.with_settings(settings)), fabric).step
 
 
 def run(plan: Plan, fabric: Fabric, folder: RunFolder, observers: Sequence[Observer]) -> None:

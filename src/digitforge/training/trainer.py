@@ -46,9 +46,7 @@ class Trainer:
         recipe = plan.recipe
         self.plan = plan
         self.fabric = fabric
-        self.batches = Batches(
-            plan.train, recipe.networks, recipe.training.batch_size, recipe.training.seed, fabric.device
-        )
+        self.batches = Batches(plan.train, recipe.networks, plan.times, recipe.training.seed, fabric.device)
         self.state = new_state(plan, fabric)
         self._take_step = STEPS[recipe.training.update]
         self._seconds = 0.0  # spent in steps
@@ -57,22 +55,24 @@ class Trainer:
     @property
     def images(self) -> int:
         """Real images shown to the discriminator so far."""
-        return self.state.step * self.plan.recipe.training.batch_size
+        return self.plan.times.images_after(self.state.step)
 
     def step(self) -> None:
         """Take one adversarial step."""
         state, recipe = self.state, self.plan.recipe
-        if recipe.training.images is not None:
-            self._set_rates(rate_factor(recipe.training, self.images, recipe.training.images))
+        assert recipe.training.images is not None
+        self._set_rates(rate_factor(recipe.training, self.images, recipe.training.images))
+        batch_size = self.plan.times.batch_size(state.step)
         outcome = self._take_step(state.game, self.batches, state.step)
         state.sums[0] += outcome.discriminator_loss
         state.sums[1] += outcome.generator_loss
         if outcome.penalty is not None:
             state.sums[2] += outcome.penalty
             state.sums[3] += 1
+        state.sums[4] += 1
         state.step += 1
         if state.average is not None:
-            state.average.update(self.images, recipe.training.batch_size)
+            state.average.update(self.images, batch_size)
 
     def run(self, folder: RunFolder, observers: Sequence[Observer]) -> None:
         """Train to the end, telling `observers`; the state is saved now and then, and when a signal asks to stop."""
@@ -81,7 +81,7 @@ class Trainer:
         if state.step == 0:
             self._tell(observers, Tick(0, sheet=self.sheet(), weights=self._weights()))
         with Interruption() as interruption:
-            while state.step < plan.steps:
+            while state.step < plan.times.steps:
                 start = time.perf_counter()
                 self.step()
                 self._seconds += time.perf_counter() - start
@@ -144,8 +144,7 @@ class Trainer:
     def _tick(self) -> Tick | None:
         """What there is to tell after this step, if anything."""
         plan, step = self.plan, self.state.step
-        last = step == plan.steps
-        due = {key: last or step % plan.every(key) == 0 for key in ("tick", "accuracy", "sheet", "snapshot")}
+        due = {key: plan.is_due(key, step) for key in ("tick", "accuracy", "sheet", "snapshot")}
         if not any(due.values()):
             return None
         return Tick(
@@ -159,16 +158,15 @@ class Trainer:
         """This tick's line of statistics; the sums start anew."""
         plan, state = self.plan, self.state
         previous, seconds = self._last_line
-        discriminator, generator, penalty, penalties = mean_over_processes(state.sums).tolist()
-        steps = (images - previous) / plan.recipe.training.batch_size
+        discriminator, generator, penalty, penalties, steps = mean_over_processes(state.sums).tolist()
         loss = {"discriminator": discriminator / steps, "generator": generator / steps}
+        if penalties:
+            loss["penalty"] = penalty / penalties
         if not all(map(math.isfinite, loss.values())):
             raise DivergenceError(
                 f"the losses are no numbers any more after {images:,} images; the last checkpoint is kept: start anew "
                 "with lower generator_optimiser.rate and discriminator_optimiser.rate, or with --precision 32"
             )
-        if penalties:
-            loss["penalty"] = penalty / penalties
         line: dict[str, Any] = {
             "images": images,
             "epoch": round(images / len(plan.train), 4),
@@ -231,7 +229,7 @@ def new_state(plan: Plan, fabric: Fabric) -> State:
         autocast=fabric.autocast,
     )
     average = Average(generator, recipe.training.ema_images) if recipe.training.ema_images else None
-    return State(game, average, torch.zeros(4, dtype=torch.float64, device=fabric.device))
+    return State(game, average, torch.zeros(5, dtype=torch.float64, device=fabric.device))
 
 
 def adam(parameters: Iterator[nn.Parameter], settings: Optimiser) -> torch.optim.Adam:

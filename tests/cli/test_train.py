@@ -1,0 +1,194 @@
+"""`digitforge train`: what its words come to, and what it refuses before anything is trained."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digitforge.cli import main
+from digitforge.cli.train import chosen_settings, parse_budget, summary
+from digitforge.errors import RecipeError, UserError
+from digitforge.recipe import load_recipe, parse_recipe
+
+NO_LENGTH: dict[str, float | int | None] = {}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of these tests' own, so that mnist-5k is parsed once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def folder(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIGITFORGE_CACHE", str(cache))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("60s", 60),
+        ("60", 60),
+        ("5m", 300),
+        ("2h", 7200),
+        ("1.5m", 90),
+        ("0.25s", 0.25),
+        (" 10 s ", 10),
+    ],
+)
+def test_a_budget_is_read_in_seconds(text: str | None, seconds: float | None) -> None:
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "0.0h", "-5s", "s", "5 days", "1e3", "60ss", "1:30", "nan", "inf"])
+def test_what_is_no_time_above_zero_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(UserError, match=r"such as 60s, 5m or 2h, not "):
+        parse_budget(text)
+
+
+def test_options_and_settings_become_dotted_keys() -> None:
+    found = chosen_settings(
+        ["batch_size=64", "objective.r1=0", "networks.latent=uniform"],
+        {"training.seconds": None, "training.images": 500},
+        {"training.seed": 0, "data.name": None},
+    )
+    assert found == {
+        "training.seed": 0,
+        "training.images": 500,
+        "training.batch_size": 64,
+        "objective.r1": 0,
+        "networks.latent": "uniform",
+    }
+
+
+def test_an_option_and_a_setting_may_agree() -> None:
+    assert chosen_settings(["seed=3"], NO_LENGTH, {"training.seed": 3}) == {"training.seed": 3}
+
+
+@pytest.mark.parametrize("assignments", [["seed=4"], ["training.seed=4"], ["seed=3", "training.seed=4"]])
+def test_an_option_and_a_setting_may_not_contradict_each_other(assignments: list[str]) -> None:
+    with pytest.raises(RecipeError, match=r"training\.seed is given twice, as 3 and as 4"):
+        chosen_settings(assignments, NO_LENGTH, {"training.seed": 3})
+
+
+def test_a_run_has_one_length() -> None:
+    with pytest.raises(UserError, match="a run has one length"):
+        chosen_settings([], {"training.seconds": 60, "training.images": 500}, {})
+
+
+def printed(command: str, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What a dry run prints, read as TOML."""
+    assert main(["train", *command.split(), "--dry-run"]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    return tomllib.loads(out)
+
+
+def test_a_dry_run_prints_a_recipe_that_loads_back_and_writes_nothing(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert parse_recipe(printed("", capfd), "printed") == load_recipe("express")
+    table = printed("dcgan --digits 3,5 --budget 2m --seed 7 --out there --set networks.dropout=0.1", capfd)
+    expected = load_recipe("dcgan").with_settings(
+        {"data.digits": ["3", "5"], "training.seconds": 120, "training.seed": 7, "networks.dropout": 0.1}
+    )
+    assert parse_recipe(table, "printed") == expected
+    assert list(folder.iterdir()) == []
+
+
+def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "express", "--seed", "3", "--dry-run"]) == 0
+    Path("own.toml").write_text(capfd.readouterr().out)
+    assert printed("own.toml", capfd) == printed("express --seed 3", capfd)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("nothing-such", 'no recipe "nothing-such".*the recipes are express'),
+        ("expres", 'did you mean "express"'),
+        ("nowhere.toml", r"cannot read the recipe nowhere\.toml"),
+        ("--set batchsize=3", 'no recipe has a key "batchsize"; did you mean "training.batch_size"'),
+        ("--set rate=1", "ambiguous"),
+        ("--set seed", "write KEY=VALUE"),
+        ("--set batch_size=0", r"training\.batch_size.*greater than 0"),
+        ("--set batch_size=many", r"training\.batch_size"),
+        ("--set loss=least-squares", r"objective\.loss.*relativistic"),
+        ("--set family=gpt --images 32 --data mnist-5k", 'no family "gpt".*dcgan'),
+        ("--set tick=often", "is no interval"),
+        ("--data nothing-such", "no data set 'nothing-such'.*mnist-5k"),
+        ("--data ./nowhere", "nowhere"),
+        ("--data mnist-5k --digits 12", 'no label "12".*it has 0, 1'),
+        ("--data mnist-5k --set data.count=6000", "6000 images, and there are 5000"),
+        ("--budget 0", "above zero"),
+        ("--budget -5s", "above zero"),
+        ("--budget soon", "above zero"),
+        ("--budget 60s --epochs 2", "one length"),
+        ("--images 100 --set training.epochs=1", "one of seconds, images and epochs"),
+        ("--images 0", r"training\.images.*greater than 0"),
+        ("--images -3", r"training\.images"),
+        ("--epochs 0", r"training\.epochs"),
+        ("--epochs nan", r"training\.epochs"),
+        ("--seed -1", r"training\.seed"),
+        ("--seed 4294967296", r"training\.seed"),
+        ("--seed 1 --set seed=2", "given twice"),
+        ("--device tpu", r"compute\.device"),
+        ("--precision 16", "precision"),
+        ("--resume", "name its folder with --out"),
+        ("--data mnist-5k --out full", "exists already; add --resume"),
+        ("--data mnist-5k --out full/taken", "exists already"),
+        ("--data mnist-5k --out full --resume", r"is no run folder: it holds no recipe\.toml"),
+        ("--data mnist-5k --images 32 --out full/taken/run", "cannot make the folder"),
+        ("--data mnist-5k --images 32 --out /proc/run", "cannot make the folder /proc/run"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line_code_2_and_nothing_left_behind(
+    folder: Path, capfd: pytest.CaptureFixture[str], command: str, words: str
+) -> None:
+    (folder / "full").mkdir()
+    (folder / "full" / "taken").touch()
+    assert main(["train", *command.split()]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"digitforge: [^\n]{10,400}\n", err)
+    assert re.search(words, err)
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == ["full", "full/taken"]
+
+
+@pytest.mark.parametrize("missing", ["torch", "tensorboard"])
+def test_without_the_extra_the_command_says_what_to_install(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], missing: str
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else found(name))
+    assert main(["train", "--images", "32"]) == 2
+    err = capfd.readouterr().err
+    assert f"training needs {missing}, " in err
+    assert "pip install 'digitforge[train]'" in err
+    assert err.count("\n") == 1
+    assert list(folder.iterdir()) == []
+
+
+def test_figures_are_told_with_their_counts_and_the_floor() -> None:
+    figures = {
+        "frechet": {"value": 1.25, "n": 10_000, "reference_n": 60_000},
+        "floor": {"value": 0.5, "n": 10_000, "reference_n": 60_000},
+        "ratio": 2.5,
+        "accuracy": {"value": 0.985, "n": 10_000},
+    }
+    assert summary(figures) == [
+        "Frechet distance 1.250 (n = 10,000 against 60,000 real): 2.5 F, where F = 0.500 is that of real test images",
+        "read as the digit asked for: 98.50% (n = 10,000)",
+    ]
+    assert summary(figures | {"floor": None, "accuracy": None}) == [
+        "Frechet distance 1.250 (n = 10,000 against 60,000 real)"
+    ]
+    assert summary({})[0].startswith("no figures")

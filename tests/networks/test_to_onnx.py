@@ -1,0 +1,135 @@
+"""From network to file: onnxruntime draws and judges as torch does, for any number of images, and the card is kept."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from digitforge.networks.build import build
+from digitforge.networks.layers import BatchNorm
+from digitforge.networks.pixels import to_network, to_uint8
+from digitforge.networks.players import Pair
+from digitforge.networks.to_onnx import (
+    classifier_to_onnx,
+    discriminator_to_onnx,
+    generator_to_onnx,
+    weights_sha256,
+    with_card,
+)
+from digitforge.recipe import Networks
+
+SHAPE = (1, 8, 8)
+LATENT = 5
+CARD = '{"name": "caf\N{LATIN SMALL LETTER E WITH ACUTE}"}'
+COUNTS = (1, 2, 7)
+
+
+def pair(family: str, conditional: bool) -> Pair:
+    """Both players after a few passes, so that normalisation has statistics of its own; D drops out in training."""
+    networks = Networks(
+        family=family,
+        conditional=conditional,
+        latent_size=LATENT,
+        generator_width=4,
+        discriminator_width=4,
+        dropout=0.5 if family == "dcgan" else 0.0,
+    )
+    made = build(networks, SHAPE, classes=10, seed=1)
+    rng = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for module in made.generator.modules():
+            if isinstance(module, BatchNorm):
+                module.weight.add_(torch.rand(module.weight.shape, generator=rng))
+                module.running_mean.add_(torch.randn(module.running_mean.shape, generator=rng) / 4)
+                module.running_var.mul_(1.5)
+    return made
+
+
+def session(model: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def card_of(model: bytes) -> str:
+    return session(model).get_modelmeta().custom_metadata_map["digitforge"]
+
+
+@pytest.fixture(scope="module", params=[("express", True), ("dcgan", False)], ids=["told", "untold"])
+def players(request: pytest.FixtureRequest) -> Pair:
+    return pair(*request.param)
+
+
+def test_the_file_draws_what_torch_draws_for_any_number_of_latents(players: Pair) -> None:
+    generator = copy.deepcopy(players.generator)
+    model = session(generator_to_onnx(generator, LATENT, "signed", CARD))
+    inputs = {node.name: (node.type, node.shape[1:]) for node in model.get_inputs()}
+    told = {"label": ("tensor(int64)", [])} if generator.classes else {}
+    assert inputs == {"latent": ("tensor(float)", [LATENT])} | told
+    for count in COUNTS:
+        latents, labels = torch.randn(count, LATENT), torch.arange(count)
+        feeds = {"latent": latents.numpy()} | ({"label": labels.numpy()} if told else {})
+        (drawn,) = model.run(["images"], feeds)
+        with torch.no_grad():
+            expected = to_uint8(players.generator.eval()(latents, labels), "signed").numpy()
+        assert drawn.dtype == np.uint8
+        assert drawn.shape == (count, *SHAPE)
+        # Two orders of summation may round a pixel that lies between two levels to either of them.
+        assert np.abs(drawn.astype(int) - expected).max() <= 1
+        assert (drawn != expected).mean() <= 0.01
+        assert drawn.std() > 5
+
+
+def test_the_file_judges_as_torch_does(players: Pair) -> None:
+    classes = players.generator.classes
+    judge = session(discriminator_to_onnx(copy.deepcopy(players.discriminator), classes, SHAPE, "signed", CARD))
+    for count in COUNTS:
+        images, labels = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8), torch.arange(count)
+        feeds = {"images": images.numpy()} | ({"label": labels.numpy()} if classes else {})
+        (logits,) = judge.run(["logit"], feeds)
+        with torch.no_grad():
+            expected = players.discriminator.eval()(to_network(images, "signed"), labels)
+        np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_card_is_kept_and_can_be_replaced_without_touching_the_model() -> None:
+    class Plain(nn.Module):
+        def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+            means = images.float().mean((2, 3))
+            return means, -means
+
+    model = classifier_to_onnx(Plain(), SHAPE, CARD)
+    other = with_card(model, '{"name": "other"}')
+    assert card_of(model) == CARD
+    assert card_of(other) == '{"name": "other"}'
+    graphs = [onnx.load_model_from_string(file).graph.SerializeToString(deterministic=True) for file in (model, other)]
+    assert graphs[0] == graphs[1]
+    images = np.full((3, *SHAPE), 7, np.uint8)
+    features, logits = session(other).run(["features", "logits"], {"images": images})
+    np.testing.assert_allclose(features, np.full((3, 1), 7))
+    np.testing.assert_allclose(logits, -features)
+
+
+def change_a_weight(network: nn.Module) -> None:
+    next(network.parameters()).view(-1)[0] += 1e-6
+
+
+def change_a_statistic(network: nn.Module) -> None:
+    next(module for module in network.modules() if isinstance(module, BatchNorm)).running_var[0] += 1e-6
+
+
+@pytest.mark.parametrize("change", [change_a_weight, change_a_statistic])
+def test_the_hash_of_the_weights_tells_any_change(change: Callable[[nn.Module], None]) -> None:
+    generator = pair("express", True).generator
+    other = copy.deepcopy(generator)
+    assert weights_sha256(other) == weights_sha256(generator)
+    with torch.no_grad():
+        change(other)
+    assert weights_sha256(other) != weights_sha256(generator)

@@ -1,0 +1,150 @@
+"""The run folder: names that sort, statistics that survive a crash, hashes that can be checked."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from digitforge.errors import OutputError, RecipeError, RunError
+from digitforge.runs import RunFolder, new_run_folder
+from tiny_runs import tiny_recipe
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    made = RunFolder(tmp_path / "run")
+    made.create(tiny_recipe())
+    return made
+
+
+def test_a_new_folder_gives_its_recipe_back(folder: RunFolder) -> None:
+    assert folder.read_recipe() == tiny_recipe()
+    assert folder.read_stats() == []
+    assert folder.samples() == []
+    assert not folder.is_finished
+
+
+def test_a_folder_without_a_recipe_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"is no run folder: it holds no recipe\.toml"):
+        RunFolder(tmp_path).read_recipe()
+
+
+def test_a_damaged_recipe_is_named(folder: RunFolder) -> None:
+    folder.recipe.write_text("seed = = 1")
+    with pytest.raises(RecipeError, match=r"recipe\.toml is no recipe"):
+        folder.read_recipe()
+
+
+def test_names_sort_as_the_counts_do(folder: RunFolder) -> None:
+    counts = (1_000_000_000, 20_000, 9, 0, 100_000)
+    for count in counts:
+        folder.sample(count).touch()
+        folder.checkpoint(count).touch()
+    assert folder.samples() == [folder.sample(count) for count in sorted(counts)]
+    assert folder.checkpoints() == [folder.checkpoint(count) for count in sorted(counts, reverse=True)]
+
+
+def test_statistics_are_read_back_line_by_line(folder: RunFolder) -> None:
+    lines = [{"images": 16, "loss": {"generator": 0.25}}, {"images": 32}]
+    for line in lines:
+        folder.append_stats(line)
+    assert folder.read_stats() == lines
+
+
+def test_a_last_line_that_was_cut_off_is_left_out(folder: RunFolder) -> None:
+    folder.append_stats({"images": 16})
+    with folder.stats.open("a") as stream:
+        stream.write('{"images": 3')
+    assert folder.read_stats() == [{"images": 16}]
+
+
+def test_a_damaged_line_is_named_by_its_number(folder: RunFolder) -> None:
+    folder.append_stats({"images": 16})
+    with folder.stats.open("a") as stream:
+        stream.write("images 32\n")
+    with pytest.raises(RunError, match=r"stats\.jsonl is damaged at line 2"):
+        folder.read_stats()
+
+
+def test_numbers_that_json_lacks_are_never_written(folder: RunFolder) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        folder.append_stats({"images": 16, "loss": float("nan")})
+    assert folder.read_stats() == []
+
+
+def test_statistics_that_cannot_be_written_are_the_users_to_know(folder: RunFolder) -> None:
+    folder.stats.mkdir()
+    with pytest.raises(OutputError, match=r"cannot write .*stats\.jsonl: Is a directory"):
+        folder.append_stats({"images": 16})
+
+
+def test_a_run_that_goes_back_forgets_what_came_later_and_what_is_half_written(folder: RunFolder) -> None:
+    for images in (0, 160, 320):
+        folder.append_stats({"images": images})
+        folder.sample(images).touch()
+        folder.snapshot(images).touch()
+    with folder.stats.open("a") as stream:
+        stream.write('{"images": 33')
+    half_written = folder.sample(480).with_name(".0000000480.png.99-abcd.part")
+    half_written.touch()
+    folder.rewind(160)
+    assert folder.read_stats() == [{"images": 0}, {"images": 160}]
+    assert folder.stats.read_text().endswith("}\n")
+    assert folder.samples() == [folder.sample(0), folder.sample(160)]
+    assert sorted((folder.path / "snapshots").iterdir()) == [folder.snapshot(0), folder.snapshot(160)]
+    assert not half_written.exists()
+
+
+def test_the_two_newest_checkpoints_are_kept(folder: RunFolder) -> None:
+    for step in (5, 10, 100, 20):
+        folder.checkpoint(step).touch()
+    folder.drop_old_checkpoints()
+    assert folder.checkpoints() == [folder.checkpoint(100), folder.checkpoint(20)]
+
+
+def test_the_hashes_cover_every_file_and_sha256sum_agrees(folder: RunFolder) -> None:
+    folder.append_stats({"images": 16})
+    folder.sample(0).write_bytes(b"picture")
+    folder.write_hashes()
+    assert folder.is_finished
+    named = {line.split("  ")[1] for line in folder.hashes.read_text().splitlines()}
+    assert named == {"recipe.toml", "stats.jsonl", "samples/0000000000.png"}
+    subprocess.run(["sha256sum", "--quiet", "-c", folder.hashes.name], cwd=folder.path, check=True)
+
+
+def test_a_finished_run_that_goes_on_is_no_longer_finished(folder: RunFolder) -> None:
+    folder.write_hashes()
+    folder.create(tiny_recipe({"training.images": 6400}))
+    assert not folder.is_finished
+
+
+def test_a_folder_is_numbered_after_those_that_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for _ in range(3):
+        chosen = new_run_folder(None, tiny_recipe())
+        chosen.create(tiny_recipe())
+        found.append(chosen.path.as_posix())
+    assert found == ["runs/tiny-5", "runs/tiny-5-2", "runs/tiny-5-3"]
+
+
+def test_a_chosen_folder_is_new_or_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("empty", "new"):
+        assert new_run_folder(tmp_path / name, tiny_recipe()).path == tmp_path / name
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_taken_folder_or_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thing").touch()
+    for path in (tmp_path / "full", tmp_path / "full" / "thing"):
+        with pytest.raises(RunError, match="exists already; add --resume"):
+            new_run_folder(path, tiny_recipe())
+
+
+def test_a_name_that_no_disk_takes_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="File name too long"):
+        new_run_folder(tmp_path / ("x" * 300), tiny_recipe())

@@ -1,0 +1,70 @@
+"""Ctrl-C and SIGTERM: the first one is remembered, the second one is heeded at once, and old handlers come back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from digitforge.errors import InterruptionError
+from digitforge.training.interruption import Interruption
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_remembered_and_nothing_ends(number: signal.Signals) -> None:
+    with Interruption() as interruption:
+        assert interruption.asked is None
+        os.kill(os.getpid(), number)
+        assert interruption.asked == number
+
+
+@pytest.mark.parametrize("first", SIGNALS)
+def test_a_second_ctrl_c_ends_at_once(first: signal.Signals) -> None:
+    with pytest.raises(KeyboardInterrupt), Interruption():
+        os.kill(os.getpid(), first)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("error", [None, ValueError()])
+def test_the_handlers_from_before_come_back(error: Exception | None) -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    try:
+        with Interruption():
+            assert [signal.getsignal(number) for number in SIGNALS] != before
+            if error:
+                raise error
+    except ValueError:
+        pass
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_outside_the_main_thread_a_run_is_simply_not_interrupted() -> None:
+    handlers, failures = [], []
+
+    def run() -> None:
+        try:
+            with Interruption():
+                handlers.append(signal.getsignal(signal.SIGINT))
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert failures == []
+    assert handlers == [signal.getsignal(signal.SIGINT)]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_error_tells_the_way_on_and_the_shells_exit_code(number: signal.Signals, code: int) -> None:
+    interruption = Interruption()
+    interruption.asked = number
+    error = interruption.error(Path("runs/mine"))
+    assert isinstance(error, InterruptionError)
+    assert "digitforge train --out runs/mine --resume" in str(error)
+    assert error.exit_code == code

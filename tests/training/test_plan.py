@@ -1,0 +1,143 @@
+"""The plan: a recipe and a data set become images to train on, a length in images and intervals in whole steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from digitforge.data import DataSet
+from digitforge.errors import DataError
+from digitforge.recipe import Interval
+from digitforge.training.plan import Plan, make_plan, with_images
+from tiny_runs import BATCH, tiny_data, tiny_digits, tiny_recipe
+
+DATA = tiny_data(200)
+INTERVALS = ("tick", "accuracy", "sheet", "snapshot")
+
+
+def plan(data: DataSet = DATA, **settings: object) -> Plan:
+    return make_plan(tiny_recipe({key.replace("__", "."): value for key, value in settings.items()}), data)
+
+
+def test_all_images_are_trained_on_unless_the_recipe_chooses() -> None:
+    whole = plan()
+    np.testing.assert_array_equal(whole.train.images, DATA.train.images)
+    assert whole.held_out is DATA.test
+    assert whole.data_name == "tiny"
+    assert whole.frequencies.tolist() == [20] * 10
+
+
+def test_chosen_digits_leave_the_others_out_of_training_and_of_what_is_held_out() -> None:
+    chosen = plan(data__digits="3,5")
+    assert chosen.held_out is not None
+    for part in (chosen.train, chosen.held_out):
+        assert set(part.labels) == {3, 5}
+    assert chosen.classes == 10
+    assert chosen.frequencies.tolist() == [0, 0, 0, 20, 0, 20, 0, 0, 0, 0]
+
+
+def test_labels_are_chosen_by_their_names() -> None:
+    names = tuple("abcdefghij")
+    data = DataSet("letters", replace(DATA.train, names=names), None)
+    assert set(plan(data, data__digits="d").train.labels) == {3}
+
+
+def test_the_hash_is_that_of_the_whole_data_set_whatever_was_chosen_from_it() -> None:
+    assert plan(data__digits="3", data__count=10).data_sha256 == DATA.train.sha256
+
+
+@pytest.mark.parametrize(("asked", "words"), [("12", 'no label "12"'), ("3,cat", 'no label "cat"')])
+def test_an_unknown_label_is_named_with_those_that_there_are(asked: str, words: str) -> None:
+    with pytest.raises(DataError, match=f"{words}.*it has 0, 1, 2"):
+        plan(data__digits=asked)
+
+
+def test_a_misspelt_label_is_met_with_the_right_one() -> None:
+    names = ("shirt", "coat", *"abcdefgh")
+    with pytest.raises(DataError, match='did you mean "shirt"'):
+        plan(DataSet("clothes", replace(DATA.train, names=names), None), data__digits="shrit")
+
+
+def test_a_count_takes_as_many_of_each_label_by_the_runs_seed() -> None:
+    first, again, other = (plan(data__count=50, training__seed=seed) for seed in (1, 1, 2))
+    assert first.train.counts.tolist() == [5] * 10
+    assert first.train.sha256 == again.train.sha256 != other.train.sha256
+    assert first.held_out is DATA.test
+
+
+def test_a_count_is_taken_from_the_chosen_digits() -> None:
+    assert plan(data__digits="3,5", data__count=10).frequencies.tolist() == [0, 0, 0, 5, 0, 5, 0, 0, 0, 0]
+
+
+def test_more_images_than_there_are_is_an_error_with_both_numbers() -> None:
+    with pytest.raises(DataError, match=r"40 images, and there are 20\b"):
+        plan(data__digits="3", data__count=40)
+
+
+@pytest.mark.parametrize(("epochs", "images"), [(1, 200), (2.5, 500), (0.001, BATCH)])
+def test_an_epoch_is_one_pass_over_what_is_trained_on(epochs: float, images: int) -> None:
+    assert plan(training__epochs=epochs).recipe.training.images == images
+    assert plan(training__epochs=epochs).recipe.training.epochs is None
+
+
+def test_an_epoch_of_chosen_digits_is_theirs() -> None:
+    assert plan(data__digits="3", training__epochs=2).recipe.training.images == 40
+
+
+@pytest.mark.parametrize(("images", "steps"), [(BATCH, 1), (BATCH + 1, 2), (10 * BATCH, 10)])
+def test_the_last_step_is_whole(images: int, steps: int) -> None:
+    times = plan(training__images=images).times
+    assert (times.steps, times.images) == (steps, steps * BATCH)
+
+
+def test_without_a_test_part_nothing_is_held_out() -> None:
+    assert plan(DataSet("tiny", DATA.train, None), data__digits="3").held_out is None
+
+
+def test_auto_is_decided_and_a_time_stays_open() -> None:
+    open_plan = plan(compute__device="auto", compute__precision="auto", compute__threads=0, training__seconds=5)
+    compute = open_plan.recipe.compute
+    assert "auto" not in (compute.device, compute.precision)
+    assert compute.threads > 0
+    assert open_plan.recipe.training.seconds == 5
+
+
+@pytest.mark.parametrize(
+    ("interval", "images"),
+    [("1/10 run", 100), ("2 epochs", 400), ("100 images", 100), ("1 image", 1), ("8 epochs", 1600)],
+)
+def test_intervals_become_images(interval: str, images: int) -> None:
+    settings = {f"record__{key}": interval for key in INTERVALS}
+    resolved = with_images(plan(**settings), 1000)
+    for key in INTERVALS:
+        assert Interval.parse(getattr(resolved.recipe.record, key)) == Interval(count=images, unit="images")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"record__tick": "40 images"}, [48, 80, 128, 160, 192]),
+        ({"record__tick": "1 image"}, list(range(16, 193, 16))),
+        ({"record__tick": "1000 images"}, [192]),
+        ({"record__tick": "64 images", "training__batch_doublings": 1}, [64, 128, 192]),
+    ],
+    ids=["every two or three steps", "every step", "never before the end", "with a batch that doubles"],
+)
+def test_a_tick_is_due_in_the_step_that_completes_its_interval_and_at_the_end(
+    settings: dict[str, object], expected: list[int]
+) -> None:
+    due = with_images(plan(**settings), 192)
+    found = [due.times.images_after(step) for step in range(1, due.times.steps + 1) if due.is_due("tick", step)]
+    assert found == expected
+
+
+def test_resolving_twice_changes_nothing() -> None:
+    once = with_images(plan(record__tick="1/7 run"), 1000)
+    assert with_images(once, 1000).recipe == once.recipe
+
+
+def test_images_that_are_kept_whole_are_told_by_the_numbers_of_their_labels() -> None:
+    data = DataSet("few", tiny_digits(5), None)
+    assert plan(data).frequencies.tolist() == [1] * 5 + [0] * 5

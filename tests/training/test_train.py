@@ -1,0 +1,488 @@
+"""`train`: one seed makes one run, whatever interrupts it, and a finished run holds what it promises."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
+
+from digitforge import classifier as classifier_module
+from digitforge.data import DataSet
+from digitforge.errors import DataError, DivergenceError, InterruptionError, RunError
+from digitforge.forge import Forge
+from digitforge.metrics import reference as reference_module
+from digitforge.metrics.evaluate import evaluate
+from digitforge.networks.to_onnx import weights_sha256
+from digitforge.recipe import Recipe, Training
+from digitforge.runs import RunFolder
+from digitforge.training import budget as budget_module
+from digitforge.training.checkpoint import named_tensors
+from digitforge.training.compute import start_fabric
+from digitforge.training.plan import make_plan
+from digitforge.training.step import STEPS, Game, Outcome
+from digitforge.training.train import train
+from digitforge.training.trainer import Trainer, draw
+from tiny_models import write_classifier
+from tiny_runs import BATCH, IMAGES, Listener, tiny_data, tiny_digits, tiny_recipe, what_must_repeat, write_npz
+
+DATA = tiny_data()
+LIGHT = {"record.checkpoint_seconds": 1e-9}  # a checkpoint at every tick
+CONSTANT = {"training.constant_until": 1.0}
+
+
+@pytest.fixture(scope="module")
+def pinned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with digits in a file, an own cache, and a classifier that reads at once."""
+    folder = tmp_path_factory.mktemp("pinned")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITFORGE_CACHE", str(folder / "cache"))
+        patch.setattr(classifier_module, "PINNED", write_classifier(folder / "classifier.onnx"))
+        patch.setattr(reference_module, "SHIPPED", folder / "shipped.npz")
+        write_npz(folder / "digits.npz", tiny_digits(300, side=28))
+        yield folder
+
+
+@dataclass
+class Finished:
+    """A run that was heard to its end."""
+
+    folder: RunFolder
+    listener: Listener
+
+
+@pytest.fixture(scope="module")
+def finished(pinned: Path) -> Finished:
+    """A run of conditional 28x28 networks with an average, from a file, with figures."""
+    listener = Listener()
+    settings = {"data.name": str(pinned / "digits.npz"), "networks.pixels": "unit"}
+    return Finished(train(tiny_recipe(settings), out=pinned / "run", observers=[listener]), listener)
+
+
+@pytest.fixture
+def light_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs end with their hashes and no ONNX files, which take seconds to make."""
+    monkeypatch.setattr(
+        "digitforge.training.train.finish",
+        lambda plan, generator, discriminator, images, folder: folder.write_hashes(),
+    )
+
+
+def short(out: Path, settings: dict[str, object] | None = None, **options: object) -> RunFolder:
+    return train(tiny_recipe(settings), DATA, out=out, **options)
+
+
+@pytest.fixture
+def undisturbed(light_end: None, tmp_path: Path) -> dict[str, object]:
+    return what_must_repeat(short(tmp_path / "undisturbed"))
+
+
+def weights_of(model: Path) -> dict[str, np.ndarray]:
+    graph = onnx.load(model).graph
+    return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+
+# What a finished run holds
+
+
+def test_the_saved_recipe_makes_the_same_model_again_bit_for_bit(pinned: Path, finished: Finished) -> None:
+    again = train(str(finished.folder.recipe), out=pinned / "again")
+    first, second = (Forge.load(folder.model).card for folder in (finished.folder, again))
+    assert first.weights_sha256 == second.weights_sha256
+    assert first.figures == second.figures
+    for path in ("model", "discriminator"):
+        before, after = (weights_of(getattr(folder, path)) for folder in (finished.folder, again))
+        assert before.keys() == after.keys()
+        assert len(before) > 5
+        for name, tensor in before.items():
+            assert tensor.tobytes() == after[name].tobytes(), name
+    assert what_must_repeat(again) == what_must_repeat(finished.folder)
+
+
+def test_another_seed_makes_another_model(light_end: None, tmp_path: Path) -> None:
+    folders = [short(tmp_path / str(seed), {"training.seed": seed}) for seed in (5, 6)]
+    first, second = (folder.snapshot(IMAGES).read_bytes() for folder in folders)
+    assert first != second
+
+
+def test_the_cards_figures_are_what_evaluate_finds_afresh(finished: Finished) -> None:
+    fresh = evaluate(finished.folder.model).as_dict()
+    figures = dict(Forge.load(finished.folder.model).card.figures)
+    assert figures == {key: value for key, value in fresh.items() if key not in ("model", "model_sha256")}
+    assert figures["frechet"]["n"] == 10_000
+
+
+def test_the_card_tells_what_was_trained(finished: Finished) -> None:
+    card = Forge.load(finished.folder.path).card
+    plan = finished.listener.plan
+    assert (card.images, card.seed, card.conditional, card.weights) == (IMAGES, 5, True, "average")
+    assert card.recipe == finished.folder.read_recipe().model_dump(mode="json", exclude_none=True)
+    assert card.frequencies == tuple(plan.train.counts)
+    assert (card.data.sha256, card.data.count) == (plan.data_sha256, len(plan.train))
+
+
+def test_images_drawn_in_memory_are_those_of_the_model_file(finished: Finished) -> None:
+    plan = finished.listener.plan
+    trainer = Trainer(plan, start_fabric(plan.recipe))
+    assert trainer.resume(finished.folder) == IMAGES
+    generator = trainer.generator()
+    forge = Forge.load(finished.folder.model)
+    assert weights_sha256(generator) == forge.card.weights_sha256
+    latents, labels = torch.randn(60, 6), torch.arange(60) % 10
+    in_memory = draw(generator, latents, labels, plan)
+    from_file = forge.draw(latents.numpy(), labels.numpy())
+    assert in_memory.dtype == from_file.dtype == np.uint8
+    # onnxruntime sums in another order, which may round a pixel that lies between two levels to the other one.
+    assert np.abs(in_memory.astype(int) - from_file).max() <= 1
+    assert (in_memory != from_file).mean() <= 0.01
+
+
+def test_the_last_snapshot_holds_the_weights_of_the_model_file(finished: Finished) -> None:
+    plan, folder = finished.listener.plan, finished.folder
+    trainer = Trainer(plan, start_fabric(plan.recipe))
+    generator = trainer.generator()
+    generator.load_state_dict(safetensors.torch.load_file(folder.snapshot(IMAGES)))
+    assert weights_sha256(generator) == Forge.load(folder.model).card.weights_sha256
+
+
+def test_there_is_a_frame_at_image_0_and_one_at_the_end(finished: Finished) -> None:
+    samples = finished.folder.samples()
+    assert [int(path.stem) for path in samples] == [*range(0, IMAGES, 112), IMAGES]
+    first, last = (np.asarray(Image.open(path)) for path in (samples[0], samples[-1]))
+    assert first.shape == last.shape
+    assert (first != last).mean() > 0.1
+    assert finished.folder.snapshot(0).exists()
+
+
+def test_saved_sheets_are_those_that_observers_and_tensorboard_were_given(finished: Finished) -> None:
+    folder = finished.folder
+    given = {tick.images: tick.sheet for tick in finished.listener.ticks if tick.sheet is not None}
+    events = EventAccumulator(str(folder.tensorboard), size_guidance={"images": 0}).Reload().Images("samples")
+    logged = {event.step: event.encoded_image_string for event in events}
+    assert [folder.sample(images) for images in given] == folder.samples()
+    assert given.keys() == logged.keys()
+    (folder.path / "logged.png").write_bytes(logged[IMAGES])
+    for images, sheet in given.items():
+        np.testing.assert_array_equal(np.asarray(Image.open(folder.sample(images))), sheet)
+    np.testing.assert_array_equal(np.asarray(Image.open(folder.path / "logged.png").convert("L")), given[IMAGES])
+    (folder.path / "logged.png").unlink()
+
+
+def test_statistics_come_tick_by_tick_with_accuracies_now_and_then(finished: Finished) -> None:
+    lines = finished.folder.read_stats()
+    assert [line["images"] for line in lines] == list(range(80, IMAGES + 1, 80))
+    assert [line["images"] for line in lines if "accuracy" in line] == [320, 640]
+    assert {"real_train", "real_held_out", "fake", "separation"} <= lines[-1]["accuracy"].keys()
+    assert lines[0]["rate"] == {"generator": 1e-3, "discriminator": 1e-3}
+    assert lines[-1]["rate"]["generator"] == pytest.approx(1e-3 * 2 * BATCH / IMAGES)
+    assert all(line["loss"].keys() == {"discriminator", "generator", "penalty"} for line in lines)
+    assert lines[-1]["epoch"] == round(IMAGES / len(finished.listener.plan.train), 4)
+
+
+def test_the_mean_loss_of_a_tick_is_that_of_its_steps(
+    light_end: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        STEPS, "simultaneous", played(lambda step, outcome: replace(outcome, generator_loss=torch.tensor(float(step))))
+    )
+    lines = short(tmp_path / "run").read_stats()
+    assert [line["loss"]["generator"] for line in lines] == [2, 7, 12, 17, 22, 27, 32, 37]
+
+
+def test_plain_weights_are_called_plain_and_used_as_they_are(pinned: Path, tmp_path: Path) -> None:
+    settings = {
+        "training.ema_images": 0,
+        "networks.conditional": False,
+        "networks.family": "dcgan",
+        "training.images": 5 * BATCH,
+        "data.digits": "3,5",
+    }
+    listener = Listener()
+    folder = train(tiny_recipe(settings), DATA, out=tmp_path / "run", observers=[listener])
+    card = Forge.load(folder.model).card
+    assert card.weights == "plain"
+    assert card.trained == (3, 5)
+    assert dict(card.figures) == {}
+    trainer = Trainer(listener.plan, start_fabric(listener.plan.recipe))
+    trainer.resume(folder)
+    assert weights_sha256(trainer.state.game.generator) == card.weights_sha256
+    assert folder.is_finished and folder.final_sheet.exists() and folder.discriminator.exists()
+
+
+def test_images_that_only_the_caller_has_are_trained_on_without_figures(pinned: Path, tmp_path: Path) -> None:
+    data = DataSet("in-memory", tiny_digits(100, side=28), None)
+    folder = train(tiny_recipe({"training.images": 2 * BATCH}), data, out=tmp_path / "run")
+    assert folder.is_finished
+    assert dict(Forge.load(folder.model).card.figures) == {}
+
+
+# Interrupted, resumed
+
+
+def interrupted_at(step: int, number: signal.Signals = signal.SIGINT) -> Listener:
+    return Listener(step * BATCH, lambda: os.kill(os.getpid(), number))
+
+
+@pytest.mark.parametrize(
+    ("step", "number"),
+    [(1, signal.SIGINT), (7, signal.SIGTERM), (20, signal.SIGINT), (33, signal.SIGTERM), (40, signal.SIGINT)],
+)
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(
+    undisturbed: dict[str, object], tmp_path: Path, step: int, number: signal.Signals
+) -> None:
+    out = tmp_path / "stopped"
+    with pytest.raises(InterruptionError, match="--resume") as stop:
+        short(out, observers=[interrupted_at(step, number)])
+    assert stop.value.exit_code == 128 + number
+    assert not RunFolder(out).is_finished
+    later = Listener()
+    folder = train(data=DATA, out=out, resume=True, observers=[later])
+    assert later.first == step * BATCH
+    assert folder.is_finished
+    assert what_must_repeat(folder) == undisturbed
+
+
+def test_a_run_can_be_stopped_again_and_again(undisturbed: dict[str, object], tmp_path: Path) -> None:
+    out = tmp_path / "stopped"
+    for step in (3, 4, 21):
+        with pytest.raises(InterruptionError):
+            short(out, resume=True, observers=[interrupted_at(step)])
+    assert what_must_repeat(short(out, resume=True)) == undisturbed
+
+
+def crash() -> None:
+    raise ZeroDivisionError
+
+
+def test_a_run_that_died_goes_on_from_its_last_checkpoint_and_records_nothing_twice(
+    light_end: None, tmp_path: Path
+) -> None:
+    undisturbed = what_must_repeat(short(tmp_path / "undisturbed", LIGHT))
+    with pytest.raises(ZeroDivisionError):
+        short(tmp_path / "died", LIGHT, observers=[Listener(33 * BATCH, crash)])
+    later = Listener()
+    folder = short(tmp_path / "died", resume=True, observers=[later])
+    assert later.first == 30 * BATCH
+    assert what_must_repeat(folder) == undisturbed
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(light_end: None, tmp_path: Path) -> None:
+    undisturbed = what_must_repeat(short(tmp_path / "undisturbed", LIGHT))
+    with pytest.raises(ZeroDivisionError):
+        short(tmp_path / "died", LIGHT, observers=[Listener(33 * BATCH, crash)])
+    newest = RunFolder(tmp_path / "died").checkpoints()[0]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    later = Listener()
+    folder = short(tmp_path / "died", resume=True, observers=[later])
+    assert later.first == 28 * BATCH  # of the sheet; that of the line after 30 steps is damaged
+    assert what_must_repeat(folder) == undisturbed
+
+
+def test_a_run_that_died_before_its_first_checkpoint_starts_anew(
+    undisturbed: dict[str, object], tmp_path: Path
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        short(tmp_path / "died", observers=[Listener(33 * BATCH, crash)])
+    folder = short(tmp_path / "died", resume=True)
+    assert what_must_repeat(folder) == undisturbed
+    events = EventAccumulator(str(folder.tensorboard), size_guidance={"scalars": 0}).Reload()
+    assert [event.step for event in events.Scalars("loss/generator")] == list(range(80, IMAGES + 1, 80))
+
+
+def test_resuming_what_is_missing_starts_it(undisturbed: dict[str, object], tmp_path: Path) -> None:
+    assert what_must_repeat(short(tmp_path / "new" / "run", resume=True)) == undisturbed
+
+
+def test_a_finished_run_is_left_as_it_is(light_end: None, tmp_path: Path) -> None:
+    folder = short(tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")}
+    listener = Listener()
+    for settings in ({}, {"training.images": IMAGES}):
+        again = train(data=DATA, settings=settings, out=folder.path, resume=True, observers=[listener])
+        assert again == folder
+    assert listener.ticks == []
+    assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "words"),
+    [
+        (None, {"training.seed": 6}, r"has training\.seed = 5, not 6"),
+        (None, {"training.batch_size": 8}, r"has training\.batch_size = 16, not 8"),
+        (None, {"data.digits": "3"}, r"has data\.digits = \(\), not"),
+        ("dcgan", {}, "is one of tiny, not of dcgan"),
+        (
+            None,
+            {"training.images": 2 * IMAGES},
+            "one of 640 images, not 1,280, and its schedule was made for that length",
+        ),
+        (None, {"training.epochs": 10}, "one of 640 images, not 2,000"),
+        (None, {"training.images": IMAGES - BATCH}, "not 624"),
+    ],
+)
+def test_a_run_is_not_resumed_as_another_one(
+    light_end: None, tmp_path: Path, recipe: str | None, settings: dict[str, object], words: str
+) -> None:
+    folder = short(tmp_path / "run")
+    before = what_must_repeat(folder)
+    with pytest.raises(RunError, match=words):
+        train(recipe, DATA, settings=settings, out=folder.path, resume=True)
+    assert what_must_repeat(folder) == before
+    assert folder.is_finished
+
+
+@pytest.mark.parametrize("asked", [{"training.images": 2 * IMAGES}, {"training.epochs": 2 * IMAGES / 200}])
+def test_without_a_schedule_a_finished_run_can_be_lengthened(
+    light_end: None, tmp_path: Path, asked: dict[str, object]
+) -> None:
+    straight = short(tmp_path / "straight", CONSTANT | {"training.images": 2 * IMAGES})
+    folder = short(tmp_path / "run", CONSTANT)
+    train(data=DATA, settings=asked, out=folder.path, resume=True)
+    assert folder.snapshot(2 * IMAGES).read_bytes() == straight.snapshot(2 * IMAGES).read_bytes()
+    assert folder.read_recipe().training.images == 2 * IMAGES
+    with pytest.raises(RunError, match="it cannot get shorter"):
+        train(data=DATA, settings={"training.images": IMAGES}, out=folder.path, resume=True)
+
+
+def test_a_lengthened_run_that_was_stopped_is_not_taken_for_finished(light_end: None, tmp_path: Path) -> None:
+    folder, longer = short(tmp_path / "run", CONSTANT), {"training.images": 2 * IMAGES}
+    with pytest.raises(InterruptionError):
+        train(data=DATA, settings=longer, out=folder.path, resume=True, observers=[interrupted_at(50)])
+    later = Listener()
+    train(data=DATA, out=folder.path, resume=True, observers=[later])
+    assert later.first == 50 * BATCH
+    assert folder.snapshot(2 * IMAGES).exists()
+    assert folder.is_finished
+
+
+def test_a_folder_that_is_taken_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "thing").touch()
+    listener = Listener()
+    with pytest.raises(RunError, match="exists already"):
+        short(tmp_path, observers=[listener])
+    assert listener.ticks == []
+    assert [path.name for path in tmp_path.iterdir()] == ["thing"]
+
+
+def test_a_folder_that_is_no_run_is_not_resumed(tmp_path: Path) -> None:
+    (tmp_path / "thing").touch()
+    with pytest.raises(RunError, match="is no run folder"):
+        short(tmp_path, resume=True)
+
+
+def test_errors_in_the_data_leave_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        short(tmp_path / "run", {"data.digits": "12"})
+    assert list(tmp_path.iterdir()) == []
+
+
+# A time as a length
+
+
+def test_a_time_becomes_images_in_the_saved_recipe_which_repeats_the_run(
+    light_end: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget_module, "_SHORTEST", 0.05)
+    timed = short(tmp_path / "timed", {"training.seconds": 0.3, "record.tick": "1/8 run"})
+    saved = timed.read_recipe()
+    assert saved.training.seconds is None
+    assert saved.training.images is not None and saved.training.images >= BATCH
+    assert saved.record.tick.endswith(" images")
+    again = train(str(timed.recipe), DATA, out=tmp_path / "again")
+    assert what_must_repeat(again) == what_must_repeat(timed)
+
+
+def test_measuring_the_speed_leaves_no_trace_in_the_run(
+    undisturbed: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(training: Training, probe: Callable[[int], Callable[[], None]], fabric: object) -> int:
+        take_step = probe(training.batch_size)
+        for _ in range(5):
+            take_step()
+        return IMAGES
+
+    monkeypatch.setattr("digitforge.training.train.images_in", measure)
+    assert what_must_repeat(short(tmp_path / "timed", {"training.seconds": 60})) == undisturbed
+
+
+# Numbers that run away
+
+
+def played(change: Callable[[int, Outcome], Outcome]) -> Callable[..., Outcome]:
+    """A simultaneous step whose outcome is changed before the trainer sees it."""
+    step_of = STEPS["simultaneous"]
+
+    def step(game: Game, batches: object, number: int) -> Outcome:
+        return change(number, step_of(game, batches, number))
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("lost", "value"),
+    [("discriminator_loss", float("nan")), ("generator_loss", float("inf")), ("penalty", float("nan"))],
+)
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(
+    light_end: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, value: float
+) -> None:
+    def lose(step: int, outcome: Outcome) -> Outcome:
+        return replace(outcome, **{lost: torch.tensor(value)}) if step == 22 else outcome
+
+    undisturbed = what_must_repeat(short(tmp_path / "undisturbed", LIGHT))
+    with monkeypatch.context() as patch:
+        patch.setitem(STEPS, "simultaneous", played(lose))
+        with pytest.raises(DivergenceError, match=r"after 400 images.*rate") as error:
+            short(tmp_path / "lost", LIGHT)
+    assert error.value.exit_code == 1
+    folder = RunFolder(tmp_path / "lost")
+    assert folder.checkpoints()[0] == folder.checkpoint(21)
+    assert [line["images"] for line in folder.read_stats()] == [80, 160, 240, 320]
+    assert what_must_repeat(short(folder.path, resume=True)) == undisturbed
+
+
+def test_rates_that_are_far_too_high_are_told_apart_from_a_crash(light_end: None, tmp_path: Path) -> None:
+    with pytest.raises(DivergenceError, match=r"lower generator_optimiser\.rate"):
+        short(tmp_path / "run", {"generator_optimiser.rate": 1e30, "discriminator_optimiser.rate": 1e30})
+
+
+# Other ways to train
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"training.update": "alternating", "objective.loss": "relativistic", "objective.r2": 0.1},
+        {"networks.family": "dcgan", "networks.conditional": False, "training.ema_images": 0},
+        {"compute.precision": "bf16", "training.batch_doublings": 2, "training.images": 40 * BATCH},
+    ],
+    ids=["alternating, relativistic", "dcgan", "bf16 and a batch that doubles"],
+)
+def test_every_kind_of_run_repeats_and_resumes(light_end: None, tmp_path: Path, settings: dict[str, object]) -> None:
+    settings = {"training.images": 15 * BATCH} | settings
+    first = what_must_repeat(short(tmp_path / "first", settings))
+    with pytest.raises(InterruptionError):
+        short(tmp_path / "second", settings, observers=[interrupted_at(12)])
+    assert what_must_repeat(short(tmp_path / "second", settings, resume=True)) == first
+
+
+def test_both_players_learn(light_end: None, tmp_path: Path) -> None:
+    folder = short(tmp_path / "run")
+    state = safetensors.torch.load_file(folder.checkpoints()[0])
+    start: dict[str, Tensor] = initial_state(tiny_recipe())
+    for name in ("generator.layers.0.weight", "discriminator.features.1.weight", "average.layers.0.weight"):
+        assert (state[name] - start[name]).abs().max() > 1e-3
+
+
+def initial_state(recipe: Recipe) -> dict[str, Tensor]:
+    trainer = Trainer(make_plan(recipe, DATA), start_fabric(recipe))
+    return dict(named_tensors(trainer.state))
