@@ -141,8 +141,9 @@ def run(plan: Plan, fabric: Fabric, folder: RunFolder, observers: Sequence[Obser
     finally:
         for observer in heard:
             observer.ended()
+    generator = trainer.generator()  # by every process, as they measure its normalisation together
     if first:
-        finish(plan, trainer.generator(), trainer.state.game.discriminator, trainer.images, folder)
+        finish(plan, generator, trainer.state.game.discriminator, trainer.images, folder)
     fabric.barrier()
 
 
