@@ -133,7 +133,8 @@ def summary(figures: dict[str, Any]) -> list[str]:
 
 def _show_recipe(recipe: str | None, settings: dict[str, object]) -> None:
     from digitforge.recipe import load_recipe
+    from digitforge.training.compute import resolve_compute
     from digitforge.training.train import DEFAULT_RECIPE
 
-    resolved = load_recipe(recipe or DEFAULT_RECIPE).with_settings(settings)
-    typer.echo(resolved.to_toml(), nl=False)
+    asked = load_recipe(recipe or DEFAULT_RECIPE).with_settings(settings)
+    typer.echo(asked.model_copy(update={"compute": resolve_compute(asked.compute)}).to_toml(), nl=False)
