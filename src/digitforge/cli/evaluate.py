@@ -39,15 +39,15 @@ def evaluate(
     if as_json:
         print(json.dumps([evaluation.as_dict() for evaluation in evaluations], indent=2, ensure_ascii=False))
     else:
-        _print_table(evaluations)
+        _print_table(evaluations, [str(model) for model in models] if models else ["pretrained"])
 
 
 def _notify(message: str) -> None:
     print(f"digitforge: {message}", file=sys.stderr)
 
 
-def _print_table(evaluations: list[Evaluation]) -> None:
-    """One row a model; numbers of images stand beside the figures."""
+def _print_table(evaluations: list[Evaluation], names: list[str]) -> None:
+    """One row a model, by the name that it was given by; numbers of images stand beside the figures."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -58,17 +58,17 @@ def _print_table(evaluations: list[Evaluation]) -> None:
         table.add_column(heading, overflow="fold")
     for heading in ("Frechet distance", "floor (test images)", "in floors", "read as asked"):
         table.add_column(heading, justify="right")
-    for one in evaluations:
+    for name, one in zip(names, evaluations, strict=True):
         ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
         accuracy = "-" if one.accuracy is None else f"{one.accuracy.value:.2%} (n={one.accuracy.n:,})"
         figures = (_figure(one.frechet), _figure(one.floor), ratio, accuracy)
-        table.add_row(escape(one.model), escape(one.data), *figures)
+        table.add_row(escape(name), escape(one.data), *figures)
     console.print(table)
-    for one in evaluations:
-        drawn = " ".join(f"{name}:{number:,}" for name, number in one.histogram.drawn.items())
-        console.print(f"{escape(one.model)} read as {escape(drawn)}", highlight=False, soft_wrap=True)
+    for name, one in zip(names, evaluations, strict=True):
+        drawn = " ".join(f"{label}:{number:,}" for label, number in one.histogram.drawn.items())
+        console.print(f"{escape(name)} read as {escape(drawn)}", highlight=False, soft_wrap=True)
         for note in one.notes:
-            console.print(f"{escape(one.model)}: {escape(note)}", highlight=False, soft_wrap=True)
+            console.print(f"{escape(name)}: {escape(note)}", highlight=False, soft_wrap=True)
     console.print(f"classifier {evaluations[0].classifier_sha256[:16]}", highlight=False)
 
 

@@ -9,10 +9,10 @@ from lightning_fabric import Fabric
 
 from digitforge.recipe import Training
 
-_WARM_UP = 6  # steps until memory is allocated, oneDNN's kernels are made and the processor's clock has settled
+_WARM_UP = 8  # steps until memory is allocated, oneDNN's kernels are made and the processor's clock has settled
 _SHARE = 0.06  # of the budget goes on probing, ...
 _SHORTEST = 0.5  # ... but at least so many seconds, ...
-_LONGEST = 3.0  # ... and at most so many
+_LONGEST = 4.0  # ... and at most so many
 
 
 def images_in(training: Training, probe: Callable[[int], Callable[[], None]], fabric: Fabric) -> int:
