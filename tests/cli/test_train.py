@@ -13,7 +13,8 @@ import pytest
 from digitforge.cli import main
 from digitforge.cli.train import chosen_settings, parse_budget, summary
 from digitforge.errors import RecipeError, UserError
-from digitforge.recipe import load_recipe, parse_recipe
+from digitforge.recipe import Recipe, load_recipe, parse_recipe
+from digitforge.training.compute import resolve_compute
 
 NO_LENGTH: dict[str, float | int | None] = {}
 
@@ -92,15 +93,23 @@ def printed(command: str, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return tomllib.loads(out)
 
 
+def decided(recipe: Recipe) -> Recipe:
+    """The recipe with its device, precision and threads decided for this machine."""
+    compute = resolve_compute(recipe.compute)
+    assert "auto" not in (compute.device, compute.precision)
+    assert compute.threads > 0
+    return recipe.model_copy(update={"compute": compute})
+
+
 def test_a_dry_run_prints_a_recipe_that_loads_back_and_writes_nothing(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert parse_recipe(printed("", capfd), "printed") == load_recipe("express")
+    assert parse_recipe(printed("", capfd), "printed") == decided(load_recipe("express"))
     table = printed("dcgan --digits 3,5 --budget 2m --seed 7 --out there --set networks.dropout=0.1", capfd)
     expected = load_recipe("dcgan").with_settings(
         {"data.digits": ["3", "5"], "training.seconds": 120, "training.seed": 7, "networks.dropout": 0.1}
     )
-    assert parse_recipe(table, "printed") == expected
+    assert parse_recipe(table, "printed") == decided(expected)
     assert list(folder.iterdir()) == []
 
 
