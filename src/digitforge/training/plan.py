@@ -15,7 +15,7 @@ from digitforge.recipe import Interval, Recipe, nearest
 from digitforge.training.compute import resolve_compute
 from digitforge.training.schedule import Timetable, timetable
 
-_INTERVALS = ("tick", "accuracy", "sheet", "snapshot")
+RECORDS = ("tick", "accuracy", "sheet", "snapshot")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,14 @@ class Plan:
         """The same images under another recipe."""
         return replace(self, recipe=recipe)
 
+    @cached_property
+    def intervals(self) -> dict[str, int]:
+        """How many images lie between two records of each kind, once the length is known."""
+        return {key: int(Interval.parse(getattr(self.recipe.record, key)).count) for key in RECORDS}
+
     def is_due(self, key: str, steps: int) -> bool:
         """Whether what is recorded at an interval is due after so many steps; at the end everything is."""
-        interval = int(Interval.parse(getattr(self.recipe.record, key)).count)
+        interval = self.intervals[key]
         before, after = self.times.images_after(steps - 1), self.times.images_after(steps)
         return steps == self.times.steps or before // interval < after // interval
 
@@ -83,7 +88,7 @@ def with_images(plan: Plan, images: int) -> Plan:
     recipe = plan.recipe
     images = max(images, recipe.training.batch_size)
     settings: dict[str, object] = {"training.images": images}
-    for key in _INTERVALS:
+    for key in RECORDS:
         interval = Interval.parse(getattr(recipe.record, key)).in_images(images, len(plan.train))
         settings[f"record.{key}"] = f"{interval} images"
     return plan.with_recipe(recipe.with_settings(settings))

@@ -87,8 +87,7 @@ def ask(
         raise RunError(f"the run in {folder.path} is one of {saved.name}, not of {wanted}; choose another --out")
     asked = saved.with_settings({key: value for key, value in settings.items() if key != "training.seconds"})
     for key in settings:
-        section, name = key.split(".")
-        if section + "." + name not in _LENGTHS and _value(asked, key) != _value(saved, key):
+        if key not in _LENGTHS and _value(asked, key) != _value(saved, key):
             raise RunError(
                 f"the run in {folder.path} has {key} = {_value(saved, key)}, not {_value(asked, key)}; "
                 "resume it as it is, or choose another --out"

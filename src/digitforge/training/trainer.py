@@ -31,7 +31,7 @@ from digitforge.training.checkpoint import State, generator_weights, load_checkp
 from digitforge.training.ema import Average, measured
 from digitforge.training.interruption import Interruption
 from digitforge.training.observers import Observer, Tick
-from digitforge.training.plan import Plan
+from digitforge.training.plan import RECORDS, Plan
 from digitforge.training.schedule import rate_factor
 from digitforge.training.step import STEPS, Game
 
@@ -144,7 +144,7 @@ class Trainer:
     def _tick(self) -> Tick | None:
         """What there is to tell after this step, if anything."""
         plan, step = self.plan, self.state.step
-        due = {key: plan.is_due(key, step) for key in ("tick", "accuracy", "sheet", "snapshot")}
+        due = {key: plan.is_due(key, step) for key in RECORDS}
         if not any(due.values()):
             return None
         return Tick(
