@@ -13,7 +13,7 @@ from digitforge.errors import RecipeError
 from digitforge.networks.build import build
 from digitforge.networks.layers import BatchNorm, SameConv, SameConvTranspose
 from digitforge.networks.players import Pair
-from digitforge.recipe import Networks
+from digitforge.sections import Networks
 
 GREY = (1, 28, 28)
 COLOUR = (3, 32, 32)

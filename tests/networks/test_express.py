@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from digitforge.networks.build import build
 from digitforge.networks.players import Pair
-from digitforge.recipe import Networks
+from digitforge.sections import Networks
 
 
 def express(shape: tuple[int, int, int] = (1, 28, 28), **settings: object) -> Pair:

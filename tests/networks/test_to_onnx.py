@@ -23,7 +23,7 @@ from digitforge.networks.to_onnx import (
     weights_sha256,
     with_card,
 )
-from digitforge.recipe import Networks
+from digitforge.sections import Networks
 
 SHAPE = (1, 8, 8)
 LATENT = 5
@@ -85,6 +85,29 @@ def test_the_file_draws_what_torch_draws_for_any_number_of_latents(players: Pair
         assert np.abs(drawn.astype(int) - expected).max() <= 1
         assert (drawn != expected).mean() <= 0.01
         assert drawn.std() > 5
+
+
+def test_a_blend_of_labels_is_an_input_that_nobody_needs_to_know_of() -> None:
+    generator = pair("express", conditional=True).generator
+    model = session(generator_to_onnx(copy.deepcopy(generator), LATENT, "signed", CARD))
+    optional = [(node.name, node.type, node.shape[1:]) for node in model.get_overridable_initializers()]
+    assert optional == [("blend", "tensor(float)", [10])]
+    latents, threes = np.random.default_rng(0).standard_normal((4, LATENT), np.float32), np.full(4, 3)
+    to_eight = np.eye(10, dtype=np.float32)[[8]] - np.eye(10, dtype=np.float32)[[3]]
+    (eights,) = model.run(None, {"latent": latents, "label": np.full(4, 8)})
+    for rows in (1, 4):  # one blend for all images, or one for each
+        feeds = {"latent": latents, "label": threes, "blend": np.repeat(to_eight, rows, 0)}
+        np.testing.assert_array_equal(model.run(None, feeds)[0], eights)
+    weights = np.random.default_rng(1).dirichlet(np.ones(10), 4).astype(np.float32)
+    (mixed,) = model.run(None, {"latent": latents, "label": threes, "blend": weights - np.eye(10, dtype="f")[threes]})
+    with torch.no_grad():
+        images = generator.eval().conditioned(torch.from_numpy(latents), torch.from_numpy(weights))
+    assert np.abs(mixed.astype(int) - to_uint8(images, "signed").numpy()).max() <= 1
+
+
+def test_a_model_that_is_told_nothing_blends_nothing() -> None:
+    model = session(generator_to_onnx(pair("dcgan", conditional=False).generator, LATENT, "signed", CARD))
+    assert model.get_overridable_initializers() == []
 
 
 def test_the_file_judges_as_torch_does(players: Pair) -> None:

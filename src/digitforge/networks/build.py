@@ -5,12 +5,20 @@ from collections.abc import Callable
 import torch
 
 from digitforge.errors import RecipeError
-from digitforge.networks import dcgan, express
+from digitforge.networks import baseline, dcgan, express, r3gan, raschka, upsample
 from digitforge.networks.players import Outline, Pair
 from digitforge.randomness import stream
-from digitforge.recipe import Networks, nearest
+from digitforge.recipe import nearest
+from digitforge.sections import Networks
 
-FAMILIES: dict[str, Callable[[Outline], Pair]] = {"dcgan": dcgan.build, "express": express.build}
+FAMILIES: dict[str, Callable[[Outline], Pair]] = {
+    "baseline": baseline.build,
+    "dcgan": dcgan.build,
+    "express": express.build,
+    "r3gan": r3gan.build,
+    "raschka": raschka.build,
+    "upsample": upsample.build,
+}
 
 
 def build(networks: Networks, shape: tuple[int, int, int], classes: int, seed: int) -> Pair:

@@ -40,8 +40,13 @@ class Generator(nn.Module):
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.classes:
             assert labels is not None, "this generator is told labels"
-            latents = torch.cat([latents, F.one_hot(labels, self.classes).to(latents.dtype)], 1)
+            return self.conditioned(latents, F.one_hot(labels, self.classes).to(latents.dtype))
         images: Tensor = self.layers(latents)
+        return images
+
+    def conditioned(self, latents: Tensor, condition: Tensor) -> Tensor:
+        """Latents [N, Z] and each label's share [N, classes], a label's one-hot vector or a mixture of some."""
+        images: Tensor = self.layers(torch.cat([latents, condition], 1))
         return images
 
 

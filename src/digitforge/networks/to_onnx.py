@@ -8,11 +8,15 @@ import logging
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 
+import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from digitforge.networks.pixels import Range, to_network, to_uint8
 from digitforge.networks.players import Discriminator, Generator
+from digitforge.onnx_file import BLEND
 
 _OPSET = 18
 _EXAMPLES = 2  # images that the exporter traces; the batch axis stays free
@@ -24,8 +28,11 @@ class _Drawing(nn.Module):
         self.generator = generator
         self.pixels = pixels
 
-    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
-        return to_uint8(self.generator(latent, label), self.pixels)
+    def forward(self, latent: Tensor, label: Tensor | None = None, blend: Tensor | None = None) -> Tensor:
+        if label is None or blend is None:
+            return to_uint8(self.generator(latent), self.pixels)
+        condition = F.one_hot(label, self.generator.classes).to(latent.dtype) + blend
+        return to_uint8(self.generator.conditioned(latent, condition), self.pixels)
 
 
 class _Judging(nn.Module):
@@ -42,11 +49,16 @@ class _Judging(nn.Module):
 def generator_to_onnx(generator: Generator, latent_size: int, pixels: Range, card: str) -> bytes:
     """A model file: `latent` float32 [N, Z] and, if told labels, `label` int64 [N] to `images` uint8 [N, C, H, W].
 
+    A model that is told labels also has `blend` float32 [M, classes], M being 1 or N, which is added to the label's
+    one-hot vector; it is 0 unless it is given, so nobody needs to know of it.
     card: the JSON to keep under the metadata key `digitforge`.
     """
-    latents = torch.zeros(_EXAMPLES, latent_size)
-    inputs = {"latent": latents} | _example_labels(generator.classes)
-    return _export(_Drawing(generator, pixels), inputs, ["images"], card)
+    inputs = {"latent": torch.zeros(_EXAMPLES, latent_size)} | _example_labels(generator.classes)
+    if not generator.classes:
+        return _export(_Drawing(generator, pixels), inputs, ["images"], card)
+    inputs |= {BLEND: torch.zeros(_EXAMPLES, generator.classes)}
+    model = _export(_Drawing(generator, pixels), inputs, ["images"], card)
+    return _with_default(model, BLEND, np.zeros((1, generator.classes), np.float32))
 
 
 def discriminator_to_onnx(
@@ -79,6 +91,18 @@ def with_card(model: bytes, card: str) -> bytes:
     proto = onnx.load_model_from_string(model)
     del proto.metadata_props[:]
     onnx.helper.set_model_props(proto, {"digitforge": card})
+    content: bytes = proto.SerializeToString(deterministic=True)
+    return content
+
+
+def _with_default(model: bytes, name: str, value: NDArray[np.float32]) -> bytes:
+    """The same model with a value for one input, which so becomes optional; its first axis is free for itself."""
+    import onnx
+
+    proto = onnx.load_model_from_string(model)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+    port = next(port for port in proto.graph.input if port.name == name)
+    port.type.tensor_type.shape.dim[0].dim_param = "M"
     content: bytes = proto.SerializeToString(deterministic=True)
     return content
 
