@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from digitforge.errors import RecipeError
 from digitforge.recipe import (
-    Interval,
     Recipe,
     full_key,
     load_recipe,
@@ -21,6 +20,7 @@ from digitforge.recipe import (
     recipe_keys,
     recipe_names,
 )
+from digitforge.sections import Interval
 
 TINY = """
 name = "tiny"
@@ -185,8 +185,12 @@ def test_two_new_lengths_are_refused() -> None:
         ("training.batch_size=0", "training.batch_size: input should be greater than 0, not 0"),
         ("training.seed=-1", "training.seed: "),
         ("training.batch_size=many", "not 'many'"),
-        ("objective.loss=hinge", "'non-saturating' or 'relativistic'"),
+        ("objective.loss=hinge", "'relativistic' or 'wasserstein'"),
         ("discriminator_optimiser.rate=nan", "discriminator_optimiser.rate: "),
+        ("generator_optimiser.method=rmsprop", "set beta1 = 0, not 0.9"),
+        ("training.critic_steps=5", 'critic_steps above 1 need update = "alternating"'),
+        ("training.generator_batches=2", 'generator_batches above 1 need update = "alternating"'),
+        ("training.epoch_share=0", "training.epoch_share: "),
         ("record.tick=often", 'record.tick: "often" is no interval'),
         ("record.tick=0 images", 'record.tick: "0 images" is no interval'),
     ],

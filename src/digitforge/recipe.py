@@ -1,151 +1,21 @@
-"""The recipe: every setting of a run, typed and validated; the named ones lie as commented TOML in `recipes/`."""
+"""The recipe: every setting of a run, validated as a whole; the named ones lie as commented TOML in `recipes/`."""
 
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError
 
 from digitforge.errors import RecipeError
+from digitforge.sections import Compute, Data, Networks, Objective, Optimiser, Record, Section, Training
 
-Positive = Annotated[int, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Section(BaseModel):
-    """A table of a recipe: immutable, and closed to keys that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Interval(Section):
-    """How often something happens: every so many images or epochs, or so many times a run."""
-
-    count: float = Field(gt=0)
-    unit: Literal["images", "epochs", "run"]
-
-    @classmethod
-    def parse(cls, text: str) -> Interval:
-        """Read "5000 images", "10 epochs" or "1/12 run"."""
-        match = re.fullmatch(r"\s*(?:1/(\d{1,9})\s+run|(\d{1,12}(?:\.\d{1,9})?)\s+(image|epoch)s?)\s*", text)
-        parts, count, unit = match.groups() if match else (None, None, None)
-        size = float(parts or count or 0)
-        if size == 0:
-            raise ValueError(f'"{text}" is no interval; write "5000 images", "10 epochs" or "1/12 run"')
-        if parts:
-            return cls(count=1 / size, unit="run")
-        return cls(count=size, unit="images" if unit == "image" else "epochs")
-
-    def in_images(self, run_images: int, epoch_images: int) -> int:
-        """The interval in images, at least one."""
-        size = {"images": 1, "epochs": epoch_images, "run": run_images}[self.unit]
-        return max(1, round(self.count * size))
-
-
-class Data(Section):
-    """What the discriminator takes for real."""
-
-    name: str = Field(default="mnist", min_length=1)  # a data set's name, or a path
-    digits: tuple[str, ...] = ()  # the labels to train on, by name; none: all of them
-    count: int = Field(default=0, ge=0)  # how many training images, an equal number a label; 0: all of them
-
-    @field_validator("digits", mode="before")
-    @classmethod
-    def _as_names(cls, value: object) -> object:
-        if isinstance(value, str):
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        elif isinstance(value, int):
-            value = [value]
-        return [str(label) for label in value] if isinstance(value, list | tuple) else value
-
-
-class Networks(Section):
-    """Two networks of one family, and what goes in."""
-
-    family: str
-    conditional: bool = False  # whether both networks are told the label
-    latent_size: Positive = 100  # numbers a latent has
-    latent: Literal["normal", "uniform"] = "normal"  # N(0, 1), or uniform in -1..1
-    pixels: Literal["signed", "unit"] = "signed"  # images in -1..1 (the generator ends in tanh) or 0..1 (sigmoid)
-    generator_width: Positive = 64  # channels of the narrowest hidden layer
-    discriminator_width: Positive = 64
-    leaky_slope: Fraction = 0.2
-    dropout: Fraction = 0.0  # share of D's activations dropped
-
-
-class Objective(Section):
-    """What each player minimises."""
-
-    loss: Literal["non-saturating", "relativistic"]
-    r1: float = Field(default=0.0, ge=0)  # gamma of the gradient penalty on real images
-    r2: float = Field(default=0.0, ge=0)  # gamma of the gradient penalty on fake images
-    penalty_every: Positive = 1  # steps between penalties; each counts that many times
-
-
-class Optimiser(Section):
-    """Adam's settings (Kingma and Ba 2015) for one player."""
-
-    rate: float = Field(gt=0)  # step size at its highest
-    beta1: Fraction = 0.9
-    beta2: Fraction = 0.999
-    epsilon: float = Field(default=1e-7, gt=0)
-
-
-class Training(Section):
-    """How long, in what order and at what rates."""
-
-    seconds: float | None = Field(default=None, gt=0)  # time in training steps; becomes `images` once speed is known
-    images: Positive | None = None  # real images shown to D
-    epochs: float | None = Field(default=None, gt=0)  # passes over the data set
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    batch_size: Positive = 128  # images in one global batch
-    batch_doublings: int = Field(default=0, ge=0, le=8)  # times that it doubles, at equal distances in images seen
-    # Both players from the same fakes and the same D; or D first, then G against the new D, from fresh fakes or from
-    # those that D has just learned from.
-    update: Literal["simultaneous", "alternating", "alternating-same-fakes"] = "simultaneous"
-    constant_until: float = Field(default=1.0, ge=0, le=1)  # share of the run after which rates fall to zero, linearly
-    warmup_images: int = Field(default=0, ge=0)  # images over which rates rise from zero
-    ema_images: int = Field(default=0, ge=0)  # half-life of the generator's weight average, in images; 0: no average
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Training:
-        given = [key for key in ("seconds", "images", "epochs") if getattr(self, key) is not None]
-        if len(given) != 1:
-            said = " and ".join(given) if given else "none of them"
-            raise ValueError(f"a run's length is one of seconds, images and epochs, and this recipe gives {said}")
-        return self
-
-
-class Record(Section):
-    """What a run writes while it trains, and how often."""
-
-    tick: str = "1/50 run"  # a line of statistics
-    accuracy: str = "1/10 run"  # D's accuracy, measured at a tick
-    accuracy_images: Positive = 2000  # at most so many images of each kind
-    sheet: str = "1/12 run"  # a grid of the same latents
-    snapshot: str = "1/6 run"  # the generator's weights
-    checkpoint_seconds: float = Field(default=30.0, gt=0)  # least time between checkpoints to resume from
-
-    @field_validator("tick", "accuracy", "sheet", "snapshot")
-    @classmethod
-    def _is_interval(cls, value: str) -> str:
-        Interval.parse(value)
-        return value
-
-
-class Compute(Section):
-    """What a run computes with; resolved when it starts, since it decides the last bits."""
-
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda|mps)$")
-    precision: Literal["auto", "bf16", "32"] = "auto"  # auto: bf16 where the processor multiplies it natively
-    threads: int = Field(default=0, ge=0)  # threads a process; 0: one a core
+LENGTHS = ("training.seconds", "training.images", "training.epochs")  # the keys of which a recipe has one
 
 
 class Recipe(Section):
@@ -174,9 +44,8 @@ class Recipe(Section):
         """
         table = self.model_dump(exclude_none=True, mode="json")
         settings = {full_key(key): value for key, value in settings.items()}
-        lengths = {"training.seconds", "training.images", "training.epochs"}
-        if lengths & settings.keys():
-            for key in lengths:
+        if settings.keys() & set(LENGTHS):
+            for key in LENGTHS:
                 table["training"].pop(key.split(".")[1], None)
         for key, value in settings.items():
             _place(table, key, value)

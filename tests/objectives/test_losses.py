@@ -28,6 +28,19 @@ def test_relativistic_is_cross_entropy_of_each_pairs_difference() -> None:
     torch.testing.assert_close(loss.generator(REAL, FAKE), cross_entropy(FAKE - REAL, ONES))
 
 
+def test_wasserstein_is_the_difference_of_the_critics_means() -> None:
+    loss = LOSSES["wasserstein"]
+    assert float(loss.discriminator(REAL, FAKE)) == pytest.approx((-3 + 0.5 + 0.3 - 60) / 4 - (2 - 1 + 0.3 + 60) / 4)
+    assert float(loss.generator(REAL, FAKE)) == pytest.approx(-(-3 + 0.5 + 0.3 - 60) / 4)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_logit_of_zero_means_something_only_where_a_common_shift_changes_the_loss(name: str) -> None:
+    loss = LOSSES[name]
+    shifted = loss.discriminator(REAL + 1, FAKE + 1)
+    assert torch.isclose(loss.discriminator(REAL, FAKE), shifted, atol=1e-5).item() is not loss.has_zero
+
+
 @pytest.mark.parametrize(
     ("name", "discriminator"), [("non-saturating", 2 * math.log(2)), ("relativistic", math.log(2))]
 )

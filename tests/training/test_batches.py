@@ -8,7 +8,7 @@ import torch
 
 from digitforge.data import Digits
 from digitforge.networks.pixels import to_network
-from digitforge.recipe import Networks, Training
+from digitforge.sections import Networks, Training
 from digitforge.training import batches as batches_module
 from digitforge.training.batches import Batches
 from digitforge.training.schedule import Timetable, timetable

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from digitforge.recipe import Training
+from digitforge.sections import Training
 from digitforge.training import budget
 from digitforge.training.budget import images_in
 
@@ -74,13 +74,26 @@ def test_measuring_takes_a_small_share_of_the_budget_and_never_long(
 ) -> None:
     machine = Machine(0.01)
     count(monkeypatch, machine, seconds)
-    assert machine.now - 100 <= min(max(0.06 * seconds, 0.5), 4.0) + 0.2
+    assert machine.now - 100 <= min(max(0.07 * seconds, 0.5), 4.0) + 0.2
 
 
 def test_the_first_process_decides_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = iter([0.5, 1.0, 1.5])  # what the first process's clock shows after each step
-    fabric = SimpleNamespace(broadcast=lambda value: next(first))
+    fabric = SimpleNamespace(broadcast=lambda value: 50 * value)  # the first process's clock runs so much faster
     assert count(monkeypatch, Machine(0.01), 20, fabric) == 40 * BATCH
+
+
+def test_a_slow_moment_hits_every_size_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Moody(Machine):
+        """Everything takes twice as long from the third second on."""
+
+        def probe(self, batch_size: int) -> Callable[[], None]:
+            def step() -> None:
+                self.now += 0.01 * batch_size / BATCH * (2 if self.now > 103 else 1)
+
+            return step
+
+    one, three = (count(monkeypatch, Moody(0.01), 60, doublings=doublings) for doublings in (0, 2))
+    assert three == pytest.approx(one, rel=0.1)
 
 
 def test_each_size_of_a_growing_batch_is_timed_and_serves_an_equal_share_of_the_images(

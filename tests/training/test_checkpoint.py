@@ -14,7 +14,7 @@ import torch
 from digitforge.data import Digits
 from digitforge.errors import RunError
 from digitforge.networks.build import build
-from digitforge.recipe import Networks, Objective, Training
+from digitforge.sections import Networks, Objective, Training
 from digitforge.training.batches import Batches
 from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, named_tensors, save_checkpoint
 from digitforge.training.ema import Average
@@ -38,10 +38,12 @@ def begun(seed: int = 0, width: int = 2, averaged: bool = True) -> State:
         discriminator_optimiser=torch.optim.Adam(pair.discriminator.parameters(), lr=1e-2, fused=True),
         objective=Objective(loss="non-saturating"),
         seed=3,
+        critic_steps=1,
+        generator_batches=1,
         autocast=nullcontext,
     )
     average = Average(pair.generator, half_life=100) if averaged else None
-    return State(game, average, torch.zeros(5, dtype=torch.float64))
+    return State(game, average, torch.zeros(6, dtype=torch.float64))
 
 
 def play(state: State, steps: int) -> None:

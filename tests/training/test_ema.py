@@ -10,7 +10,7 @@ from torch import nn
 
 from digitforge.networks.layers import BatchNorm
 from digitforge.networks.players import Generator
-from digitforge.recipe import Networks
+from digitforge.sections import Networks
 from digitforge.training.ema import Average, measured
 
 

@@ -68,3 +68,10 @@ def test_the_error_tells_the_way_on_and_the_shells_exit_code(number: signal.Sign
     assert isinstance(error, InterruptionError)
     assert "digitforge train --out runs/mine --resume" in str(error)
     assert error.exit_code == code
+
+
+def test_another_verb_than_train_is_named_in_the_way_on() -> None:
+    interruption = Interruption()
+    interruption.asked = signal.SIGINT
+    told = str(interruption.error(Path("runs/mine"), "specialists"))
+    assert "`digitforge specialists --out runs/mine --resume`" in told

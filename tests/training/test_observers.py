@@ -63,6 +63,14 @@ def test_a_tick_leaves_its_line_its_sheet_and_its_weights(folder: RunFolder) -> 
     assert not folder.snapshot(32).exists()
 
 
+def test_what_pretraining_tells_apart_is_kept_and_shown(folder: RunFolder) -> None:
+    picture = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    for observer in (Recorder(), TensorBoard()):
+        tell(observer, folder, Tick(0, pretraining=picture))
+    assert np.array_equal(np.asarray(Image.open(folder.pretraining)), picture)
+    assert shown(folder).Tags()["images"] == ["pretraining"]
+
+
 def test_tensorboard_shows_every_number_of_a_line_at_the_images_seen(folder: RunFolder) -> None:
     tell(TensorBoard(), folder, Tick(16, line(16)), Tick(32, line(32, 0.25)))
     assert set(shown(folder).Tags()["scalars"]) == {

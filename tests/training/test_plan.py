@@ -9,7 +9,7 @@ import pytest
 
 from digitforge.data import DataSet
 from digitforge.errors import DataError
-from digitforge.recipe import Interval
+from digitforge.sections import Interval
 from digitforge.training.plan import Plan, make_plan, with_images
 from tiny_runs import BATCH, tiny_data, tiny_digits, tiny_recipe
 
@@ -80,6 +80,22 @@ def test_more_images_than_there_are_is_an_error_with_both_numbers() -> None:
 def test_an_epoch_is_one_pass_over_what_is_trained_on(epochs: float, images: int) -> None:
     assert plan(training__epochs=epochs).recipe.training.images == images
     assert plan(training__epochs=epochs).recipe.training.epochs is None
+
+
+def test_an_epoch_may_be_a_share_of_the_data_set_in_whole_batches() -> None:
+    half = plan(training__epochs=3, training__epoch_share=0.5)  # of 200 images: 6 whole batches of 16
+    assert half.epoch_images == 6 * BATCH
+    assert half.recipe.training.images == 3 * 6 * BATCH
+    assert half.epochs_after(6 * BATCH) == 1
+    assert plan(training__epochs=1, training__epoch_share=0.01).epoch_images == BATCH
+
+
+def test_pretraining_comes_before_the_first_epoch_and_moves_what_is_due() -> None:
+    whole = plan(training__epochs=2, training__pretrain_images=3 * BATCH, record__tick=f"{5 * BATCH} images")
+    assert whole.recipe.training.images == 3 * BATCH + 2 * 200
+    assert [whole.epochs_after(images) for images in (0, 3 * BATCH, 3 * BATCH + 100)] == [0, 0, 0.5]
+    due = [steps for steps in range(1, 10) if whole.is_due("tick", steps)]
+    assert due == [3, 8]  # at the end of pretraining, and every five steps from there
 
 
 def test_an_epoch_of_chosen_digits_is_theirs() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from digitforge.recipe import Training
+from digitforge.sections import Training
 from digitforge.training.schedule import rate_factor, timetable
 
 IMAGES = 1000

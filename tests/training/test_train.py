@@ -19,13 +19,14 @@ from torch import Tensor
 
 from digitforge import classifier as classifier_module
 from digitforge.data import DataSet
-from digitforge.errors import DataError, DivergenceError, InterruptionError, RunError
+from digitforge.errors import DataError, DivergenceError, InterruptionError, RecipeError, RunError
 from digitforge.forge import Forge
 from digitforge.metrics import reference as reference_module
 from digitforge.metrics.evaluate import evaluate
 from digitforge.networks.to_onnx import weights_sha256
-from digitforge.recipe import Recipe, Training
+from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
+from digitforge.sections import Training
 from digitforge.training import budget as budget_module
 from digitforge.training.checkpoint import named_tensors
 from digitforge.training.compute import start_fabric
@@ -464,8 +465,25 @@ def test_rates_that_are_far_too_high_are_told_apart_from_a_crash(light_end: None
         {"training.update": "alternating", "objective.loss": "relativistic", "objective.r2": 0.1},
         {"networks.family": "dcgan", "networks.conditional": False, "training.ema_images": 0},
         {"compute.precision": "bf16", "training.batch_doublings": 2, "training.images": 40 * BATCH},
+        {
+            "training.update": "alternating",
+            "training.critic_steps": 3,
+            "generator_optimiser.method": "rmsprop",
+            "discriminator_optimiser.method": "rmsprop",
+            "objective.loss": "wasserstein",
+            "objective.clip": 0.1,
+        },
+        {"objective.loss": "wasserstein", "objective.r1": 0.0, "objective.gradient_penalty": 10.0},
+        {"training.pretrain_images": 4 * BATCH, "training.update": "alternating", "training.generator_batches": 2},
     ],
-    ids=["alternating, relativistic", "dcgan", "bf16 and a batch that doubles"],
+    ids=[
+        "alternating, relativistic",
+        "dcgan",
+        "bf16 and a batch that doubles",
+        "clipped critic, rmsprop",
+        "gradient penalty",
+        "pretraining, larger batches for the generator",
+    ],
 )
 def test_every_kind_of_run_repeats_and_resumes(light_end: None, tmp_path: Path, settings: dict[str, object]) -> None:
     settings = {"training.images": 15 * BATCH} | settings
@@ -473,6 +491,37 @@ def test_every_kind_of_run_repeats_and_resumes(light_end: None, tmp_path: Path, 
     with pytest.raises(InterruptionError):
         short(tmp_path / "second", settings, observers=[interrupted_at(12)])
     assert what_must_repeat(short(tmp_path / "second", settings, resume=True)) == first
+
+
+def test_pretraining_shows_what_it_tells_apart_and_leaves_the_generator_alone(light_end: None, tmp_path: Path) -> None:
+    listener = Listener()
+    settings = {"training.pretrain_images": 10 * BATCH, "record.snapshot": "160 images", "training.images": 20 * BATCH}
+    folder = short(tmp_path / "run", settings, observers=[listener])
+    first, *rest = listener.ticks
+    assert first.pretraining is not None
+    assert np.array_equal(np.asarray(Image.open(folder.pretraining)), first.pretraining)
+    assert all(tick.pretraining is None for tick in rest)
+    middle = first.pretraining.shape[1] // 2
+    noise, real = (part.astype(float).std() for part in (first.pretraining[:, middle:], first.pretraining[:, :middle]))
+    assert noise > real  # the digits of these tests are dark with one bright row
+    lines = {line["images"]: line for line in folder.read_stats()}
+    assert "generator" not in lines[80]["loss"]
+    assert (lines[160]["epoch"], "generator" in lines[240]["loss"]) == (0, True)
+    before, after, end = (
+        safetensors.torch.load_file(folder.snapshot(images)) for images in (0, 10 * BATCH, 20 * BATCH)
+    )
+    name = "layers.0.weight"
+    assert torch.equal(before[name], after[name])
+    assert not torch.equal(before[name], end[name])
+
+
+def test_a_penalty_that_needs_each_images_gradient_is_refused_where_the_discriminator_mixes_images(
+    tmp_path: Path,
+) -> None:
+    settings = {"networks.family": "raschka", "objective.gradient_penalty": 10.0}
+    with pytest.raises(RecipeError, match='family "raschka" normalises over the batch'):
+        short(tmp_path / "run", settings)
+    assert not (tmp_path / "run").exists()
 
 
 def test_both_players_learn(light_end: None, tmp_path: Path) -> None:

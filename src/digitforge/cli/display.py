@@ -61,18 +61,19 @@ class Display:
             self._progress.update(self._task, completed=images)
 
     def ticked(self, tick: Tick) -> None:
-        """Take in losses and accuracies; in a log, a line where D's accuracy was measured."""
+        """Take in losses and accuracies; a line that stays where D's accuracy was measured."""
         if tick.line is None:
             return
         told = told_by(tick.line)
         self._accuracy = told.get("accuracy", self._accuracy)
         text = "  ".join(part for part in (told["speed"], told["losses"], self._accuracy) if part)
-        if self._progress is not None:
-            self._progress.update(self._task, told=text)
-        elif "accuracy" in tick.line:
+        if "accuracy" in tick.line:
             done, spent = tick.images - self._first, time.monotonic() - self._since
             left = round((self._total - tick.images) * spent / done) if done else 0
-            self._console.print(f"{tick.images:>12,} images  {text}  {left} s left", highlight=False, soft_wrap=True)
+            where = f"epoch {tick.line['epoch']:6.2f} {tick.images:>11,} images"
+            self._console.print(f"{where}  {text}  {left} s left", highlight=False, soft_wrap=True)
+        if self._progress is not None:
+            self._progress.update(self._task, told=text)
 
     def ended(self) -> None:
         """End the live line."""
@@ -83,9 +84,11 @@ class Display:
 def told_by(line: Mapping[str, Any]) -> dict[str, str]:
     """A line of statistics in short words."""
     loss = line["loss"]
+    players = {"D": "discriminator", "G": "generator"}  # G has none where D learns alone
+    losses = [f"{letter} {loss[player]:.2f}" for letter, player in players.items() if player in loss]
     told = {
         "speed": f"{line['clock']['images_per_second']:,.0f} images/s",
-        "losses": f"loss D {loss['discriminator']:.2f} G {loss['generator']:.2f}",
+        "losses": f"loss {' '.join(losses)}",
     }
     if "accuracy" in line:
         kinds = {"real_train": "real", "real_held_out": "held-out", "fake": "fake"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from digitforge.recipe import Training
+    from digitforge.sections import Training
 
 
 def recipes(

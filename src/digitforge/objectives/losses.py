@@ -16,11 +16,13 @@ class Loss:
     """What the two players minimise: scalars, from logits of real and of fake images.
 
     pairs: whether the generator's loss needs the logits of real images as well.
+    has_zero: whether D is undecided at a logit of 0; else only differences of logits mean something.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
     pairs: bool
+    has_zero: bool
 
 
 def non_saturating_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -43,7 +45,18 @@ def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
     return F.softplus(real - fake).mean()
 
 
+def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """Minus the critic's estimate of the Wasserstein distance, up to its slope (Arjovsky et al. 2017, equation 3)."""
+    return fake.mean() - real.mean()
+
+
+def wasserstein_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """Raise the critic's mean over fakes (Arjovsky et al. 2017, theorem 3)."""
+    return -fake.mean()
+
+
 LOSSES = {
-    "non-saturating": Loss(non_saturating_discriminator, non_saturating_generator, pairs=False),
-    "relativistic": Loss(relativistic_discriminator, relativistic_generator, pairs=True),
+    "non-saturating": Loss(non_saturating_discriminator, non_saturating_generator, pairs=False, has_zero=True),
+    "relativistic": Loss(relativistic_discriminator, relativistic_generator, pairs=True, has_zero=False),
+    "wasserstein": Loss(wasserstein_discriminator, wasserstein_generator, pairs=False, has_zero=False),
 }

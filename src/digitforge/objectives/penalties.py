@@ -14,6 +14,29 @@ def zero_centred(judge: Judge, images: Tensor) -> Tensor:
     judge: the discriminator, labels bound. images: [N, C, H, W]. Returns a scalar that can be differentiated; the
     sum over an image's pixels runs in float32 whatever the precision of the passes.
     """
+    return _gradients(judge, images).square().sum((1, 2, 3)).mean() / 2
+
+
+def one_centred(judge: Judge, images: Tensor) -> Tensor:
+    """The mean squared difference of each image's gradient norm from 1 (Gulrajani et al. 2017, equation 3).
+
+    judge: as above. images: [N, C, H, W], such as `between` makes them. Returns a scalar that can be differentiated;
+    a norm is that of one image's gradient, in float32 whatever the precision of the passes.
+    """
+    norms: Tensor = torch.linalg.vector_norm(_gradients(judge, images), dim=(1, 2, 3))
+    return (norms - 1).square().mean()
+
+
+def between(real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
+    """Points on the straight lines between real and fake images [N, C, H, W] (Gulrajani et al. 2017, algorithm 1).
+
+    shares: float [N] in 0..1, the share of the real image, drawn uniformly for each pair.
+    """
+    return torch.lerp(fake.float(), real.float(), shares.view(-1, 1, 1, 1))
+
+
+def _gradients(judge: Judge, images: Tensor) -> Tensor:
+    """Each image's gradient of its own logit, float32 [N, C, H, W], which can itself be differentiated."""
     images = images.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(judge(images).sum(), images, create_graph=True)
-    return gradient.float().square().sum((1, 2, 3)).mean() / 2
+    return gradient.float()

@@ -13,6 +13,7 @@ from digitforge.data import Digits
 from digitforge.networks.layers import BatchNorm
 from digitforge.networks.pixels import to_network
 from digitforge.networks.players import Discriminator, Generator
+from digitforge.objectives.losses import LOSSES
 from digitforge.randomness import draw_latents, stream
 from digitforge.recipe import Recipe
 
@@ -26,8 +27,8 @@ def discriminator_accuracy(
     """Shares of images that D judges rightly, each with its n: `real_train`, `real_held_out`, `fake`.
 
     Up to `record.accuracy_images` of each kind, dropout off, normalisation from pure batches of one kind. A D whose
-    loss has no zero of its own (relativistic) is asked at the midpoint of its means on a disjoint half, so that n is
-    half as large. `separation` is P(D(real) > D(fake)): 1 when D wins, 1/2 when it can only guess.
+    loss has no zero of its own (relativistic, Wasserstein) is asked at the midpoint of its means on a disjoint half,
+    so that n is half as large. `separation` is P(D(real) > D(fake)): 1 when D wins, 1/2 when it can only guess.
     """
     generator, discriminator = (copy.deepcopy(player).eval() for player in game)
     for player in (generator, discriminator):
@@ -58,7 +59,7 @@ def discriminator_accuracy(
     if held_out is not None:
         unseen, unseen_labels = real(held_out)
         found["real_held_out"] = logits(lambda part: to_network(unseen[part], networks.pixels), unseen_labels)
-    return judged(found, has_zero=recipe.objective.loss == "non-saturating")
+    return judged(found, has_zero=LOSSES[recipe.objective.loss].has_zero)
 
 
 def judged(logits: dict[str, Tensor], has_zero: bool) -> dict[str, float | int]:

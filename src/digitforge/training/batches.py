@@ -14,7 +14,7 @@ from digitforge.data import Digits
 from digitforge.networks.layers import processes, this_process
 from digitforge.networks.pixels import to_network
 from digitforge.randomness import draw_latents, stream
-from digitforge.recipe import Networks
+from digitforge.sections import Networks
 from digitforge.training.schedule import Timetable
 
 T = TypeVar("T", bound=np.generic)
@@ -30,6 +30,12 @@ class Batch:
     images: Tensor
     labels: Tensor
     latents: Tensor
+
+    def repeated(self, times: int) -> Batch:
+        """The same batch so many times over."""
+        if times == 1:
+            return self
+        return Batch(self.images.repeat(times, 1, 1, 1), self.labels.repeat(times), self.latents.repeat(times, 1))
 
 
 class Batches:
@@ -54,11 +60,24 @@ class Batches:
             latents=self.latents(step, "discriminator"),
         )
 
-    def latents(self, step: int, player: str) -> Tensor:
-        """This process's slice of the latents that a player's turn in a step is played with: float32 [N, Z]."""
+    def latents(self, step: int, player: str, batches: int = 1) -> Tensor:
+        """This process's slice of the latents that a player's turn is played with: float32 [batches * N, Z]."""
         rng = stream(self._seed, f"latents for the {player}", step)
-        drawn = draw_latents(rng, self.times.batch_size(step), self._networks.latent_size, self._networks.latent)
-        return torch.from_numpy(self._slice(drawn)).to(self._device)
+        count = batches * self.times.batch_size(step)
+        drawn = draw_latents(rng, count, self._networks.latent_size, self._networks.latent)
+        parts = [self._slice(part) for part in np.split(drawn, batches)]
+        return torch.from_numpy(np.concatenate(parts)).to(self._device)
+
+    def mixing(self, step: int) -> Tensor:
+        """This process's slice of a step's shares of real in what lies between real and fake: float32 [N], 0..1."""
+        shares = stream(self._seed, "mixing", step).random(self.times.batch_size(step), np.float32)
+        return torch.from_numpy(self._slice(shares)).to(self._device)
+
+    def noise(self, step: int) -> Tensor:
+        """This process's slice of a step's images of noise, each pixel uniform: as real images are, [N, C, H, W]."""
+        shape = (self.times.batch_size(step), *self._images.shape[1:])
+        drawn = stream(self._seed, "noise", step).integers(0, 256, shape, np.uint8)
+        return to_network(torch.from_numpy(self._slice(drawn)).to(self._device), self._networks.pixels)
 
     def indices(self, step: int) -> NDArray[np.int64]:
         """Which training images make the global batch of a step: int64 [batch size]."""

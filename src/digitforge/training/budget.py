@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from lightning_fabric import Fabric
 
-from digitforge.recipe import Training
+from digitforge.sections import Training
 
-_WARM_UP = 8  # steps until memory is allocated, oneDNN's kernels are made and the processor's clock has settled
-_SHARE = 0.06  # of the budget goes on probing, ...
+_SHARE = 0.07  # of the budget goes on probing, ...
 _SHORTEST = 0.5  # ... but at least so many seconds, ...
 _LONGEST = 4.0  # ... and at most so many
+_ROUNDS = 5  # in which the batch sizes take turns, so that a slow moment of the machine hits them all alike
+_WARM_UP = 8  # steps, at least, until memory is allocated and oneDNN's kernels are made
 
 
 def images_in(training: Training, probe: Callable[[int], Callable[[], None]], fabric: Fabric) -> int:
@@ -23,19 +24,22 @@ def images_in(training: Training, probe: Callable[[int], Callable[[], None]], fa
     """
     assert training.seconds is not None
     sizes = [training.batch_size * 2**doubling for doubling in range(training.batch_doublings + 1)]
-    allowed = min(max(_SHARE * training.seconds, _SHORTEST), _LONGEST) / len(sizes)
-    paces = [seconds_a_step(probe(size), allowed, fabric) / size for size in sizes]
-    images: int = round(training.seconds * len(paces) / sum(paces))
-    return max(training.batch_size, images)
+    steps = [probe(size) for size in sizes]
+    allowed = min(max(_SHARE * training.seconds, _SHORTEST), _LONGEST) / (len(sizes) * (1 + _ROUNDS))
+    for take_step in steps:
+        timed(take_step, allowed, fabric, at_least=_WARM_UP)
+    rounds = [[timed(take_step, allowed, fabric) for take_step in steps] for _ in range(_ROUNDS)]
+    pace = 0.0  # seconds an image, each size serving for an equal share
+    for size, turns in zip(sizes, zip(*rounds, strict=True), strict=True):
+        pace += sum(seconds for seconds, _ in turns) / sum(taken for _, taken in turns) / size / len(sizes)
+    return max(training.batch_size, round(training.seconds / pace))
 
 
-def seconds_a_step(take_step: Callable[[], None], allowed: float, fabric: Fabric) -> float:
-    """The mean time of a step, from `allowed` seconds of them; the first of several processes holds the clock."""
-    for _ in range(_WARM_UP):
+def timed(take_step: Callable[[], None], allowed: float, fabric: Fabric, at_least: int = 1) -> tuple[float, int]:
+    """Take steps for `allowed` seconds; how long they took, and how many. The first process holds the clock."""
+    start, taken, spent = time.perf_counter(), 0, 0.0
+    while spent < allowed or taken < at_least:
         take_step()
-    start, steps, spent = time.perf_counter(), 0, 0.0
-    while spent < allowed:
-        take_step()
-        steps += 1
+        taken += 1
         spent = float(fabric.broadcast(time.perf_counter() - start))
-    return spent / steps
+    return spent, taken

@@ -22,7 +22,7 @@ from digitforge.training.step import Game
 class State:
     """A run in the middle: the game, the average of the generator (None without one) and the tick that is under way.
 
-    sums: float64 [5], since the last tick: sums of D's loss, G's loss and the penalty; penalties and steps, counted.
+    sums: float64 [6], since the last tick: sums of D's loss, G's loss and the penalty, then how many of each.
     step: how many steps were taken.
     """
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from digitforge.data import DataSet, Digits, load_data
 from digitforge.files import write_whole
 from digitforge.networks.to_onnx import classifier_to_onnx
-from digitforge.recipe import Compute
+from digitforge.sections import Compute
 from digitforge.training.compute import resolve_compute
 
 EPOCHS = 14

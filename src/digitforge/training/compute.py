@@ -10,7 +10,8 @@ import torch
 from lightning_fabric import Fabric
 
 from digitforge.errors import RecipeError
-from digitforge.recipe import Compute, Recipe
+from digitforge.recipe import Recipe
+from digitforge.sections import Compute
 
 
 def resolve_compute(compute: Compute) -> Compute:
@@ -33,6 +34,9 @@ def start_fabric(recipe: Recipe) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells of the precision, and so does the recipe
     torch.set_num_threads(compute.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # That would also fill every new tensor with NaN; nothing here reads one before it is written, and it costs express
+    # 5 to 12 % of its steps (two runs of 25 interleaved blocks).
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if compute.precision == "bf16" else "32-true"
     world = int(os.environ.get("WORLD_SIZE", 1))
     if world == 1:

@@ -10,7 +10,7 @@ from torch import Tensor
 from digitforge.networks.layers import BatchNorm
 from digitforge.networks.players import Generator
 from digitforge.randomness import draw_latents, stream
-from digitforge.recipe import Networks
+from digitforge.sections import Networks
 
 # Early on the average forgets faster: its half-life is at most this share of the images seen (Karras et al. 2020).
 _RAMP = 0.1

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from digitforge.files import write_whole
 from digitforge.runs import RunFolder
-from digitforge.sheets import png_bytes
+from digitforge.sheets import Picture, png_bytes
 from digitforge.training.plan import Plan
 
 
@@ -21,12 +18,14 @@ class Tick:
 
     images: real images shown to D so far. line: this tick's statistics, as `stats.jsonl` keeps them; None between
     ticks. sheet: the same latents drawn now, uint8 [H, W] or [H, W, 3]; weights: G's weights as safetensors.
+    pretraining: before a run with pretraining, what D is going to tell apart: real images beside noise, as `sheet`.
     """
 
     images: int
     line: Mapping[str, Any] | None = None
-    sheet: NDArray[np.uint8] | None = None
+    sheet: Picture | None = None
     weights: bytes | None = None
+    pretraining: Picture | None = None
 
 
 class Observer(Protocol):
@@ -61,6 +60,8 @@ class Recorder:
             write_whole(self._folder.sample(tick.images), png_bytes(tick.sheet))
         if tick.weights is not None:
             write_whole(self._folder.snapshot(tick.images), tick.weights)
+        if tick.pretraining is not None:
+            write_whole(self._folder.pretraining, png_bytes(tick.pretraining))
 
     def ended(self) -> None:
         pass
@@ -81,10 +82,9 @@ class TensorBoard:
     def ticked(self, tick: Tick) -> None:
         for name, value in flat_scalars(tick.line or {}):
             self._writer.add_scalar(name, value, tick.images)
-        if tick.sheet is not None:
-            self._writer.add_image(
-                "samples", tick.sheet, tick.images, dataformats="HW" if tick.sheet.ndim == 2 else "HWC"
-            )
+        for name, picture in (("samples", tick.sheet), ("pretraining", tick.pretraining)):
+            if picture is not None:
+                self._writer.add_image(name, picture, tick.images, dataformats="HW" if picture.ndim == 2 else "HWC")
 
     def ended(self) -> None:
         self._writer.close()

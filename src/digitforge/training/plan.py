@@ -11,7 +11,8 @@ from torch import Tensor
 from digitforge.data import DataSet, Digits
 from digitforge.errors import DataError
 from digitforge.randomness import stream
-from digitforge.recipe import Interval, Recipe, nearest
+from digitforge.recipe import Recipe
+from digitforge.sections import Interval
 from digitforge.training.compute import resolve_compute
 from digitforge.training.schedule import Timetable, timetable
 
@@ -58,10 +59,19 @@ class Plan:
         """How many images lie between two records of each kind, once the length is known."""
         return {key: int(Interval.parse(getattr(self.recipe.record, key)).count) for key in RECORDS}
 
+    @property
+    def epoch_images(self) -> int:
+        """Real images that an epoch shows to D."""
+        return self.recipe.training.epoch_images(len(self.train))
+
+    def epochs_after(self, images: int) -> float:
+        """Epochs of the adversarial phase after so many images; pretraining comes before them."""
+        return max(0, images - self.recipe.training.pretrain_images) / self.epoch_images
+
     def is_due(self, key: str, steps: int) -> bool:
         """Whether what is recorded at an interval is due after so many steps; at the end everything is."""
-        interval = self.intervals[key]
-        before, after = self.times.images_after(steps - 1), self.times.images_after(steps)
+        interval, pretraining = self.intervals[key], self.recipe.training.pretrain_images
+        before, after = (self.times.images_after(count) - pretraining for count in (steps - 1, steps))
         return steps == self.times.steps or before // interval < after // interval
 
 
@@ -69,7 +79,7 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
     """Resolve a recipe for a data set and this machine."""
     train, held_out = data.train, data.test
     if recipe.data.digits:
-        labels = [_label(name, train.names) for name in recipe.data.digits]
+        labels = [train.label_of(name) for name in recipe.data.digits]
         train = train.only(labels)
         held_out = held_out.only(labels) if held_out is not None else None
     if recipe.data.count:
@@ -79,8 +89,10 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
     compute = resolve_compute(recipe.compute)
     resolved = recipe.model_copy(update={"compute": compute})
     plan = Plan(resolved, recipe.data.name, data.train.sha256, train, held_out)
-    epochs = recipe.training.epochs
-    return with_images(plan, round(epochs * len(train))) if epochs is not None else plan
+    training = recipe.training
+    if training.epochs is None:
+        return plan
+    return with_images(plan, training.pretrain_images + round(training.epochs * plan.epoch_images))
 
 
 def with_images(plan: Plan, images: int) -> Plan:
@@ -89,12 +101,6 @@ def with_images(plan: Plan, images: int) -> Plan:
     images = max(images, recipe.training.batch_size)
     settings: dict[str, object] = {"training.images": images}
     for key in RECORDS:
-        interval = Interval.parse(getattr(recipe.record, key)).in_images(images, len(plan.train))
+        interval = Interval.parse(getattr(recipe.record, key)).in_images(images, plan.epoch_images)
         settings[f"record.{key}"] = f"{interval} images"
     return plan.with_recipe(recipe.with_settings(settings))
-
-
-def _label(name: str, names: tuple[str, ...]) -> int:
-    if name not in names:
-        raise DataError(f'there is no label "{name}" in this data set{nearest(name, names)}; it has {", ".join(names)}')
-    return names.index(name)

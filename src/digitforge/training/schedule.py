@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from digitforge.recipe import Training
+from digitforge.sections import Training
 
 
 @dataclass(frozen=True)

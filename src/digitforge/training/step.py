@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from digitforge.networks.layers import mixes_samples, processes, seed_dropout
 from digitforge.networks.players import Discriminator, Generator
 from digitforge.objectives.losses import LOSSES
-from digitforge.objectives.penalties import zero_centred
-from digitforge.recipe import Objective
+from digitforge.objectives.penalties import between, one_centred, zero_centred
+from digitforge.sections import Objective
 from digitforge.training.batches import Batch, Batches
 
 # Below this, a fake logit's weight in D's loss would be lost in the division that turns D's gradient into G's.
@@ -31,6 +31,8 @@ class Game:
     discriminator_optimiser: torch.optim.Optimizer
     objective: Objective
     seed: int
+    critic_steps: int
+    generator_batches: int
     autocast: Callable[[], AbstractContextManager[object]]
 
 
@@ -38,11 +40,11 @@ class Game:
 class Outcome:
     """What a step's passes found: means over this process's batch, as scalars [] on the device.
 
-    penalty is None in a step without one.
+    generator_loss is None in a step without G's turn, penalty in one without a penalty.
     """
 
     discriminator_loss: Tensor
-    generator_loss: Tensor
+    generator_loss: Tensor | None
     penalty: Tensor | None
 
 
@@ -70,42 +72,60 @@ def simultaneous_step(game: Game, batches: Batches, step: int) -> Outcome:
         logits.backward(own)  # type: ignore[no-untyped-call]
         assert shown.grad is not None
         pull = shown.grad * (weights.generator[len(fake) :] / fake).view(-1, 1, 1, 1).to(shown.grad.dtype)
-    penalty = _penalise(game, batch, shown, step)
+    penalty = _penalise(game, batches, batch, shown, step)
     fakes.backward(pull)
-    _learn(game.discriminator, game.discriminator_optimiser)
+    _teach_discriminator(game)
     _learn(game.generator, game.generator_optimiser)
     return Outcome(*losses, penalty)
 
 
 def alternating_step(game: Game, batches: Batches, step: int) -> Outcome:
-    """D learns first; then G, from fresh latents, against the D that has just learned."""
+    """D learns first; then G, where it is its turn, from fresh latents against the D that has just learned."""
     batch = batches.batch(step)
     with game.autocast(), torch.no_grad():
         fakes = game.generator(batch.latents, batch.labels)
-    discriminator_loss, penalty = _discriminator_turn(game, batch, fakes, step)
+    discriminator_loss, penalty = _discriminator_turn(game, batches, batch, fakes, step)
+    if not _has_generator_turn(game, step):
+        return Outcome(discriminator_loss, None, penalty)
+    latents = batches.latents(step, "generator", game.generator_batches)
+    batch = batch.repeated(game.generator_batches)
     with game.autocast():
-        fresh = game.generator(batches.latents(step, "generator"), batch.labels)
+        fresh = game.generator(latents, batch.labels)
     return Outcome(discriminator_loss, _generator_turn(game, batch, fresh), penalty)
 
 
 def same_fakes_step(game: Game, batches: Batches, step: int) -> Outcome:
-    """D learns first; then G, from the fakes that D has just seen, against the D that has just learned."""
+    """D learns first; then G, where it is its turn, from the fakes that D has just seen, against the new D."""
     batch = batches.batch(step)
     with game.autocast():
         fakes = game.generator(batch.latents, batch.labels)
-    discriminator_loss, penalty = _discriminator_turn(game, batch, fakes.detach(), step)
-    return Outcome(discriminator_loss, _generator_turn(game, batch, fakes), penalty)
+    discriminator_loss, penalty = _discriminator_turn(game, batches, batch, fakes.detach(), step)
+    turn = _generator_turn(game, batch, fakes) if _has_generator_turn(game, step) else None
+    return Outcome(discriminator_loss, turn, penalty)
 
 
-def _discriminator_turn(game: Game, batch: Batch, fakes: Tensor, step: int) -> tuple[Tensor, Tensor | None]:
+def pretraining_step(game: Game, batches: Batches, step: int) -> Outcome:
+    """D alone learns, real images against noise."""
+    batch = batches.batch(step)
+    discriminator_loss, penalty = _discriminator_turn(game, batches, batch, batches.noise(step), step)
+    return Outcome(discriminator_loss, None, penalty)
+
+
+def _has_generator_turn(game: Game, step: int) -> bool:
+    return (step + 1) % game.critic_steps == 0
+
+
+def _discriminator_turn(
+    game: Game, batches: Batches, batch: Batch, fakes: Tensor, step: int
+) -> tuple[Tensor, Tensor | None]:
     seed_dropout(game.discriminator, game.seed, step, len(batch.labels))
     with game.autocast():
         logits = judge(game.discriminator, batch.images, fakes, batch.labels)
     losses, weights = weigh(game.objective, logits)
     clear_gradients(game)
     logits.backward(weights.discriminator)  # type: ignore[no-untyped-call]
-    penalty = _penalise(game, batch, fakes, step)
-    _learn(game.discriminator, game.discriminator_optimiser)
+    penalty = _penalise(game, batches, batch, fakes, step)
+    _teach_discriminator(game)
     return losses[0], penalty
 
 
@@ -150,16 +170,25 @@ def weigh(objective: Objective, logits: Tensor) -> tuple[tuple[Tensor, Tensor], 
     return (losses[0].detach(), losses[1].detach()), Weights(*gradients)
 
 
-def _penalise(game: Game, batch: Batch, fakes: Tensor, step: int) -> Tensor | None:
+def _penalise(game: Game, batches: Batches, batch: Batch, fakes: Tensor, step: int) -> Tensor | None:
     """Add the penalties' gradient to D's, in the steps that have one, weighted for those that have none."""
     objective = game.objective
-    if step % objective.penalty_every or not (objective.r1 or objective.r2):
+    if step % objective.penalty_every or not (objective.r1 or objective.r2 or objective.gradient_penalty):
         return None
+
+    def judge(shown: Tensor) -> Tensor:
+        logits: Tensor = game.discriminator(shown, batch.labels)
+        return logits
+
     terms = []
     with game.autocast():
-        for gamma, images in ((objective.r1, batch.images), (objective.r2, fakes)):
-            if gamma:
-                terms.append(gamma * zero_centred(lambda shown: game.discriminator(shown, batch.labels), images))
+        if objective.r1:
+            terms.append(objective.r1 * zero_centred(judge, batch.images))
+        if objective.r2:
+            terms.append(objective.r2 * zero_centred(judge, fakes))
+        if objective.gradient_penalty:
+            mixed = between(batch.images, fakes, batches.mixing(step))
+            terms.append(objective.gradient_penalty * one_centred(judge, mixed))
     penalty = torch.stack(terms).sum()
     (penalty * objective.penalty_every).backward()  # type: ignore[no-untyped-call]
     return penalty.detach()
@@ -169,6 +198,16 @@ def clear_gradients(game: Game) -> None:
     """Forget both players' gradients: each player's loss also leaves some in the other."""
     game.generator_optimiser.zero_grad(set_to_none=True)
     game.discriminator_optimiser.zero_grad(set_to_none=True)
+
+
+def _teach_discriminator(game: Game) -> None:
+    """Let D take its step; where its weights are clipped, that is part of it (Arjovsky et al. 2017, algorithm 1)."""
+    _learn(game.discriminator, game.discriminator_optimiser)
+    bound = game.objective.clip
+    if bound:
+        with torch.no_grad():
+            for parameter in game.discriminator.parameters():
+                parameter.clamp_(-bound, bound)
 
 
 def _learn(player: nn.Module, optimiser: torch.optim.Optimizer) -> None:

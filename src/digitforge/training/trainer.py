@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from digitforge.data import Digits
-from digitforge.errors import DivergenceError, RunError
+from digitforge.errors import DivergenceError, RecipeError, RunError
 from digitforge.networks.build import build
-from digitforge.networks.layers import mean_over_processes
+from digitforge.networks.layers import mean_over_processes, mixes_samples
 from digitforge.networks.pixels import to_uint8
 from digitforge.networks.players import Generator
 from digitforge.randomness import draw_latents, stream
-from digitforge.recipe import Optimiser
 from digitforge.runs import RunFolder
-from digitforge.sheets import enlarged, grid, labelled_sheet
+from digitforge.sections import Optimiser
+from digitforge.sheets import Picture, beside, enlarged, grid, labelled_sheet
 from digitforge.training.accuracy import discriminator_accuracy
 from digitforge.training.batches import Batches
 from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, save_checkpoint
@@ -33,10 +33,11 @@ from digitforge.training.interruption import Interruption
 from digitforge.training.observers import Observer, Tick
 from digitforge.training.plan import RECORDS, Plan
 from digitforge.training.schedule import rate_factor
-from digitforge.training.step import STEPS, Game
+from digitforge.training.step import STEPS, Game, pretraining_step
 
 _SHEET_ROWS = 10  # of a sheet without labels
 _SHEET_COLUMNS = 10
+_COUNTS = 3  # in a state's sums, how many of each term stand so far behind the terms
 
 
 class Trainer:
@@ -48,6 +49,7 @@ class Trainer:
         self.fabric = fabric
         self.batches = Batches(plan.train, recipe.networks, plan.times, recipe.training.seed, fabric.device)
         self.state = new_state(plan, fabric)
+        self._pretraining = recipe.training.pretrain_images
         self._take_step = STEPS[recipe.training.update]
         self._seconds = 0.0  # spent in steps
         self._last_line = (0, 0.0)  # images seen and seconds spent at the last line of statistics
@@ -63,13 +65,12 @@ class Trainer:
         assert recipe.training.images is not None
         self._set_rates(rate_factor(recipe.training, self.images, recipe.training.images))
         batch_size = self.plan.times.batch_size(state.step)
-        outcome = self._take_step(state.game, self.batches, state.step)
-        state.sums[0] += outcome.discriminator_loss
-        state.sums[1] += outcome.generator_loss
-        if outcome.penalty is not None:
-            state.sums[2] += outcome.penalty
-            state.sums[3] += 1
-        state.sums[4] += 1
+        take_step = pretraining_step if self.images < self._pretraining else self._take_step
+        outcome = take_step(state.game, self.batches, state.step)
+        for index, value in enumerate((outcome.discriminator_loss, outcome.generator_loss, outcome.penalty)):
+            if value is not None:
+                state.sums[index] += value
+                state.sums[index + _COUNTS] += 1
         state.step += 1
         if state.average is not None:
             state.average.update(self.images, batch_size)
@@ -79,7 +80,8 @@ class Trainer:
         plan, state = self.plan, self.state
         last_saved = time.monotonic()
         if state.step == 0:
-            self._tell(observers, Tick(0, sheet=self.sheet(), weights=self._weights()))
+            before = self._real_beside_noise() if self._pretraining else None
+            self._tell(observers, Tick(0, sheet=self.sheet(), weights=self._weights(), pretraining=before))
         with Interruption() as interruption:
             while state.step < plan.times.steps:
                 start = time.perf_counter()
@@ -124,7 +126,7 @@ class Trainer:
         self._seconds = self._last_line[1]
         return images
 
-    def sheet(self) -> NDArray[np.uint8]:
+    def sheet(self) -> Picture:
         """The same latents through the generator as it would be used now: a row a label where it is told labels."""
         plan, networks = self.plan, self.plan.recipe.networks
         present = np.flatnonzero(plan.train.counts)
@@ -134,6 +136,13 @@ class Trainer:
         if not networks.conditional:
             return enlarged(grid(images, _SHEET_COLUMNS))
         return np.asarray(labelled_sheet(Digits(images, labels, plan.train.names), _SHEET_COLUMNS))
+
+    def _real_beside_noise(self) -> Picture:
+        """What D sees first: the beginning of the first batch at the left, of the noise at the right."""
+        count, pixels = _SHEET_ROWS * _SHEET_COLUMNS // 2, self.plan.recipe.networks.pixels
+        kinds = (self.batches.batch(0).images, self.batches.noise(0))
+        halves = [grid(to_uint8(images[:count], pixels).cpu().numpy(), _SHEET_COLUMNS // 2) for images in kinds]
+        return enlarged(beside(halves))
 
     def generator(self) -> Generator:
         """A copy of the generator as it would be used now: averaged where the recipe says so, else as it is."""
@@ -158,10 +167,9 @@ class Trainer:
         """This tick's line of statistics; the sums start anew."""
         plan, state = self.plan, self.state
         previous, seconds = self._last_line
-        discriminator, generator, penalty, penalties, steps = mean_over_processes(state.sums).tolist()
-        loss = {"discriminator": discriminator / steps, "generator": generator / steps}
-        if penalties:
-            loss["penalty"] = penalty / penalties
+        sums = mean_over_processes(state.sums).tolist()
+        terms = zip(("discriminator", "generator", "penalty"), sums, sums[_COUNTS:], strict=False)
+        loss = {name: total / count for name, total, count in terms if count}
         if not all(map(math.isfinite, loss.values())):
             raise DivergenceError(
                 f"the losses are no numbers any more after {images:,} images; the last checkpoint is kept: start anew "
@@ -169,7 +177,7 @@ class Trainer:
             )
         line: dict[str, Any] = {
             "images": images,
-            "epoch": round(images / len(plan.train), 4),
+            "epoch": round(plan.epochs_after(images), 4),
             "loss": loss,
             "rate": {
                 "generator": state.game.generator_optimiser.param_groups[0]["lr"],
@@ -218,22 +226,34 @@ def new_state(plan: Plan, fabric: Fabric) -> State:
     """A run before its first step."""
     recipe = plan.recipe
     pair = build(recipe.networks, plan.train.shape, plan.classes, recipe.training.seed)
+    if recipe.objective.gradient_penalty and mixes_samples(pair.discriminator):
+        raise RecipeError(
+            f"the gradient penalty asks for each image's own gradient, and the discriminator of the family "
+            f'"{recipe.networks.family}" normalises over the batch; choose another family, or set '
+            "objective.gradient_penalty=0"
+        )
     generator, discriminator = pair.generator.to(fabric.device), pair.discriminator.to(fabric.device)
     game = Game(
         generator=generator,
         discriminator=discriminator,
-        generator_optimiser=adam(generator.parameters(), recipe.generator_optimiser),
-        discriminator_optimiser=adam(discriminator.parameters(), recipe.discriminator_optimiser),
+        generator_optimiser=optimiser(generator.parameters(), recipe.generator_optimiser),
+        discriminator_optimiser=optimiser(discriminator.parameters(), recipe.discriminator_optimiser),
         objective=recipe.objective,
         seed=recipe.training.seed,
+        critic_steps=recipe.training.critic_steps,
+        generator_batches=recipe.training.generator_batches,
         autocast=fabric.autocast,
     )
     average = Average(generator, recipe.training.ema_images) if recipe.training.ema_images else None
-    return State(game, average, torch.zeros(5, dtype=torch.float64, device=fabric.device))
+    return State(game, average, torch.zeros(2 * _COUNTS, dtype=torch.float64, device=fabric.device))
 
 
-def adam(parameters: Iterator[nn.Parameter], settings: Optimiser) -> torch.optim.Adam:
-    """Adam in one pass over all of a player's weights."""
+def optimiser(parameters: Iterator[nn.Parameter], settings: Optimiser) -> torch.optim.Optimizer:
+    """What moves a player's weights, all of them in one pass."""
+    if settings.method == "rmsprop":
+        return torch.optim.RMSprop(
+            parameters, lr=settings.rate, alpha=settings.beta2, eps=settings.epsilon, foreach=True
+        )
     betas = (settings.beta1, settings.beta2)
     return torch.optim.Adam(parameters, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
 

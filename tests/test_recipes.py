@@ -1,0 +1,182 @@
+"""The documents' recipes: each is as its document, or the paper behind it, describes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import nn
+
+from digitforge.data import DataSet, Digits
+from digitforge.networks.build import build
+from digitforge.networks.layers import BatchNorm, Dropout
+from digitforge.recipe import load_recipe, recipe_names
+from digitforge.training.plan import Plan, make_plan
+
+KERAS = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
+RADFORD = {"beta1": 0.5, "beta2": 0.999, "epsilon": 1e-7}
+PYTORCH = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+
+DCGAN: dict[str, Any] = {
+    "latent": (100, "normal"),
+    "pixels": "signed",
+    "parameters": (2_305_472, 1_030_145),
+    "slope": 0.3,
+    "dropout": 0.3,
+    "batch": 256,
+    "images": 60_000,
+}
+DOCUMENTED: dict[str, dict[str, Any]] = {
+    "dcgan": DCGAN
+    | {"generator": {"rate": 1e-3} | KERAS, "discriminator": {"rate": 1e-4} | KERAS}
+    | {"loss": "non-saturating", "update": "simultaneous", "epochs": 100},
+    "wgan-gp": DCGAN
+    | {"generator": {"rate": 1e-3} | KERAS, "discriminator": {"rate": 1e-4} | KERAS}
+    | {"loss": "wasserstein", "update": "simultaneous", "epochs": 50},
+    "wgan-gp-tuned": DCGAN
+    | {
+        "generator": {"rate": 1e-4, "beta1": 0.0, "beta2": 0.9},
+        "discriminator": {"rate": 1e-4, "beta1": 0.0, "beta2": 0.9},
+    }
+    | {"loss": "wasserstein", "update": "alternating", "epochs": 50, "dropout": 0.0, "critic_steps": 5},
+    "wgan": DCGAN
+    | {"generator": {"method": "rmsprop", "rate": 5e-5}, "discriminator": {"method": "rmsprop", "rate": 5e-5}}
+    | {"loss": "wasserstein", "update": "alternating", "epochs": 50, "critic_steps": 5},
+    "baseline": {
+        "generator": {"rate": 2e-4} | RADFORD,
+        "discriminator": {"rate": 2e-4} | RADFORD,
+        "latent": (100, "normal"),
+        "pixels": "unit",
+        "parameters": (1_164_289, 40_705),
+        "slope": 0.2,
+        "dropout": 0.4,
+        "batch": 128,
+        "generator_batches": 2,
+        "images": 234 * 128,
+        "loss": "non-saturating",
+        "update": "alternating",
+        "epochs": 100,
+    },
+    "raschka": {
+        "generator": {"rate": 3e-4} | PYTORCH,
+        "discriminator": {"rate": 2e-4} | PYTORCH,
+        "latent": (100, "uniform"),
+        "pixels": "signed",
+        "parameters": (312_256, 109_440),
+        "slope": 0.2,
+        "dropout": 0.0,
+        "batch": 64,
+        "images": 60_000,
+        "loss": "non-saturating",
+        "update": "alternating",
+        "epochs": 200,
+    },
+    "upsample": {
+        "generator": {"rate": 2e-4} | RADFORD,
+        "discriminator": {"rate": 2e-4} | RADFORD,
+        "latent": (100, "normal"),
+        "pixels": "signed",
+        "parameters": None,  # the document counts none
+        "slope": 0.2,
+        "dropout": 0.4,
+        "batch": 64,
+        "images": 5_000,
+        "loss": "non-saturating",
+        "update": "alternating",
+        "epochs": 50,
+    },
+}
+
+
+def mnist_sized() -> DataSet:
+    """As many black pictures as MNIST has, its own counts aside."""
+    return DataSet("mnist", Digits(np.zeros((60_000, 1, 28, 28), np.uint8), np.arange(60_000) % 10), None)
+
+
+@pytest.fixture(scope="module")
+def plans() -> dict[str, Plan]:
+    data = mnist_sized()
+    return {name: make_plan(load_recipe(name), data) for name in DOCUMENTED}
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_documents_settings_stand_in_its_recipe(name: str) -> None:
+    recipe, told = load_recipe(name), DOCUMENTED[name]
+    networks, training = recipe.networks, recipe.training
+    assert (networks.latent_size, networks.latent) == told["latent"]
+    assert (networks.pixels, networks.leaky_slope, networks.dropout) == (told["pixels"], told["slope"], told["dropout"])
+    assert (recipe.objective.loss, training.update, training.epochs) == (told["loss"], told["update"], told["epochs"])
+    assert training.batch_size == told["batch"]
+    assert training.generator_batches == told.get("generator_batches", 1)
+    assert training.critic_steps == told.get("critic_steps", 1)
+    for player, optimiser in (
+        ("generator", recipe.generator_optimiser),
+        ("discriminator", recipe.discriminator_optimiser),
+    ):
+        assert optimiser.model_dump() | told[player] == optimiser.model_dump()
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_documents_recipe_is_judged_on_plain_weights_without_schedule_or_labels(name: str) -> None:
+    recipe = load_recipe(name)
+    assert not recipe.has_schedule
+    assert recipe.training.ema_images == recipe.training.warmup_images == 0
+    assert not recipe.networks.conditional
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_its_networks_have_the_documents_parameters(name: str) -> None:
+    recipe = load_recipe(name)
+    pair = build(recipe.networks, (1, 28, 28), 10, seed=0)
+    counts = tuple(
+        sum(parameter.numel() for parameter in player.parameters()) for player in (pair.generator, pair.discriminator)
+    )
+    assert counts == (DOCUMENTED[name]["parameters"] or counts)
+    rates = [layer.threshold / 256 for layer in pair.discriminator.modules() if isinstance(layer, Dropout)]
+    assert max(rates, default=0) == pytest.approx(recipe.networks.dropout, abs=1 / 256)
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_an_epoch_is_the_documents(name: str, plans: dict[str, Plan]) -> None:
+    plan, told = plans[name], DOCUMENTED[name]
+    assert plan.epoch_images == told["images"]
+    pretraining = plan.recipe.training.pretrain_images
+    assert plan.recipe.training.images == pretraining + told["epochs"] * told["images"]
+
+
+def test_upsample_trains_on_500_images_a_digit_and_sees_each_once_before_the_game(plans: dict[str, Plan]) -> None:
+    plan = plans["upsample"]
+    assert plan.train.counts.tolist() == [500] * 10
+    assert plan.recipe.training.pretrain_images == 5000
+
+
+def test_baseline_takes_234_steps_an_epoch_and_records_every_10(plans: dict[str, Plan]) -> None:
+    plan = plans["baseline"]
+    assert plan.times.steps == 234 * 100
+    for record in ("accuracy", "sheet", "snapshot"):
+        due = [steps for steps in range(1, plan.times.steps + 1) if plan.is_due(record, steps)]
+        assert due == [234 * 10 * part for part in range(1, 11)]
+
+
+@pytest.mark.parametrize("name", ["wgan", "wgan-gp", "wgan-gp-tuned"])
+def test_a_critic_has_neither_normalisation_nor_a_last_activation(name: str) -> None:
+    discriminator = build(load_recipe(name).networks, (1, 28, 28), 10, seed=0).discriminator
+    assert not any(isinstance(layer, BatchNorm | nn.BatchNorm2d) for layer in discriminator.modules())
+    assert not any(isinstance(layer, nn.Sigmoid | nn.Tanh) for layer in discriminator.modules())
+
+
+def test_the_three_wgans_keep_their_critics_gradients_in_bounds_each_its_way() -> None:
+    objectives = {name: load_recipe(name).objective for name in ("wgan", "wgan-gp", "wgan-gp-tuned")}
+    assert {name: (each.gradient_penalty, each.clip) for name, each in objectives.items()} == {
+        "wgan": (0, 0.01),
+        "wgan-gp": (10, 0),
+        "wgan-gp-tuned": (10, 0),
+    }
+    assert all(each.penalty_every == 1 for each in objectives.values())
+
+
+def test_every_recipe_names_its_document() -> None:
+    documents = {name: load_recipe(name).document for name in recipe_names()}
+    assert {documents[name] for name in DOCUMENTED if name != "wgan-gp-tuned"} == {"001", "002", "003", "004"}
+    assert {name for name, document in documents.items() if document == "ours"} == {"express", "r3gan", "wgan-gp-tuned"}
