@@ -127,6 +127,60 @@ def test_more_than_memory_holds_is_refused_at_once(model: Path, monkeypatch: pyt
         Forge.load(model).generate(1, 11)
 
 
+def shares(*rows: dict[int, float]) -> np.ndarray:
+    """Rows of label: share."""
+    weights = np.zeros((len(rows), 10), np.float32)
+    for number, row in enumerate(rows):
+        weights[number, list(row)] = list(row.values())
+    return weights
+
+
+def test_a_blend_of_one_label_is_that_label_and_of_two_lies_between(tmp_path: Path) -> None:
+    forge = Forge.load(write_model(tmp_path / "model.onnx", blends=True))
+    assert forge.can_blend
+    latents = draw_latents(stream(0, "generate"), 700, LATENT, "normal")
+    whole = forge.blended(latents, np.repeat(shares({8: 1}), 700, 0))
+    np.testing.assert_array_equal(whole, forge.draw(latents, np.full(700, 8)))
+    mixed = forge.blended(latents[:3], shares({3: 0.5, 8: 0.5}, {3: 0.8, 8: 0.2}, {1: 0.25, 2: 0.25, 9: 0.5}))
+    np.testing.assert_allclose(mixed.mean((1, 2, 3)), LEVEL * np.asarray([5.5, 4, 5.25]), atol=1)
+
+
+def test_the_pretrained_model_blends_and_its_ends_are_what_it_generates() -> None:
+    forge = Forge.load()
+    latents = forge.latents(3, 16, seed=4)
+    for digit in (3, 8):
+        ends = forge.blended(latents, np.repeat(shares({digit: 1}), 16, 0))
+        np.testing.assert_array_equal(ends, forge.generate(digit, 16, seed=4).images)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [shares({3: 0.5}), shares({3: 1.5, 8: -0.5}), shares({3: 0.5, 7: 0.5}), shares({3: 1}, {3: 1}), shares()[:, :5]],
+    ids=["not 1", "below 0", "not trained", "a row too many", "other labels"],
+)
+def test_what_are_no_shares_is_refused(tmp_path: Path, weights: np.ndarray) -> None:
+    card = card_table(frequencies=[1] * 7 + [0, 1, 1])
+    forge = Forge.load(write_model(tmp_path / "model.onnx", blends=True, card=card))
+    with pytest.raises(ModelError, match="0, 1, 2, 3, 4, 5, 6, 8 and 9 alone"):
+        forge.blended(np.zeros((1, LATENT), np.float32), weights)
+
+
+def test_an_older_file_draws_whole_digits_alone(model: Path) -> None:
+    forge = Forge.load(model)
+    assert not forge.can_blend
+    with pytest.raises(ModelError, match=r"model\.onnx draws whole digits .* export or train it again"):
+        forge.blended(np.zeros((1, LATENT), np.float32), shares({3: 0.5, 8: 0.5}))
+
+
+def test_latents_are_those_that_digits_are_generated_from(model: Path, unconditional: Forge) -> None:
+    forge = Forge.load(model)
+    told = forge.draw(forge.latents(5, 600, seed=3), np.full(600, 5))
+    np.testing.assert_array_equal(told, forge.generate(5, 600, seed=3).images)
+    for digit in (6, None):
+        free = unconditional.draw(unconditional.latents(digit, 90, seed=3))
+        np.testing.assert_array_equal(free, unconditional.generate(digit, 90, seed=3).images)
+
+
 def test_an_unconditional_model_is_filtered_and_the_yield_is_told(unconditional: Forge, classifier: Classifier) -> None:
     drawn = unconditional.generate_with_yield(4, count=100, seed=2)
     assert levels(drawn.digits) == drawn.digits.labels.tolist() == [4] * 100

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from digitforge.errors import OutputError, RecipeError, RunError
-from digitforge.runs import RunFolder, new_run_folder
+from digitforge.runs import RunFolder, image_count, new_run_folder
 from tiny_runs import tiny_recipe
 
 
@@ -35,6 +35,12 @@ def test_a_damaged_recipe_is_named(folder: RunFolder) -> None:
     folder.recipe.write_text("seed = = 1")
     with pytest.raises(RecipeError, match=r"recipe\.toml is no recipe"):
         folder.read_recipe()
+
+
+def test_sheets_come_in_the_order_of_image_counts_whatever_their_names_length(folder: RunFolder) -> None:
+    for name in ("12288", "0000000960", "0", "another"):
+        (folder.path / "samples" / f"{name}.png").touch()
+    assert [image_count(path) for path in folder.samples()] == [0, 960, 12288]
 
 
 def test_names_sort_as_the_counts_do(folder: RunFolder) -> None:

@@ -14,7 +14,7 @@ from digitforge import writing
 from digitforge.data import DIGIT_NAMES, Digits, read_idx, read_path
 from digitforge.errors import OutputError
 from digitforge.forge import UNLABELLED, Drawn
-from digitforge.writing import Order, Written, as_file_name, check, free_path, write
+from digitforge.writing import Order, Written, as_file_name, check, check_place, free_path, write, write_file
 
 RNG = np.random.default_rng(0)
 
@@ -238,3 +238,19 @@ def test_a_free_path_is_numbered(tmp_path: Path) -> None:
     path.touch()
     (tmp_path / "digit-7-2.png").touch()
     assert free_path(path).name == "digit-7-3.png"
+
+
+def test_a_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:
+    write_file(tmp_path / "a" / "b" / "x.gif", b"content")
+    assert (tmp_path / "a" / "b" / "x.gif").read_bytes() == b"content"
+
+
+def test_a_place_that_holds_no_file_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "folder.gif").mkdir()
+    (tmp_path / "text").touch()
+    for place in (tmp_path / "folder.gif", tmp_path / "text" / "x.gif", Path("/proc/x.gif")):
+        with pytest.raises(OutputError):
+            check_place(place)
+        with pytest.raises(OutputError):
+            write_file(place, b"content")
+    assert leftovers(tmp_path) == ["folder.gif", "text"]

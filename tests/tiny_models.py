@@ -43,10 +43,12 @@ def write_model(
     conditional: bool = True,
     shape: tuple[int, int, int] = (1, 28, 28),
     spread: float = 1.5,
+    blends: bool = False,
 ) -> Path:
     """A model file whose images are 25 times their digit and a little noise from the latent.
 
-    An unconditional one draws the digit floor(4.5 + spread * latent[0]). A card in words goes in as it is.
+    An unconditional one draws the digit floor(4.5 + spread * latent[0]). One that blends has the optional input
+    `blend`, and between two digits draws the level between theirs. A card in words goes in as it is.
     """
     pixels = int(np.prod(shape))
     noise = np.random.default_rng(0).uniform(-3, 3, (LATENT, pixels)).astype(np.float32)
@@ -61,9 +63,19 @@ def write_model(
         "column": np.asarray([-1, 1], np.int64),
         "first": np.eye(LATENT, 1, dtype=np.float32) * np.float32(spread),
         "centre": np.float32(4.5),
+        "blend": np.zeros((1, 10), np.float32),
+        "classes": np.asarray(10, np.int64),
+        "off and on": np.asarray([0, 1], np.float32),
+        "digits": np.arange(10, dtype=np.float32)[:, None],
     }
-    if conditional:
-        digit = [_node("Cast", "label", "digits", to=TensorProto.FLOAT), _node("Reshape", "digits column", "digit")]
+    if conditional and blends:
+        digit = [
+            helper.make_node("OneHot", ["label", "classes", "off and on"], ["one hot"]),
+            helper.make_node("Add", ["one hot", "blend"], ["shares"]),
+            _node("MatMul", "shares digits", "digit"),
+        ]
+    elif conditional:
+        digit = [_node("Cast", "label", "float", to=TensorProto.FLOAT), _node("Reshape", "float column", "digit")]
     else:
         digit = [
             _node("MatMul", "latent first", "shift"),
@@ -83,6 +95,8 @@ def write_model(
     inputs = [helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["N", LATENT])]
     if conditional:
         inputs.append(helper.make_tensor_value_info("label", TensorProto.INT64, ["N"]))
+    if conditional and blends:
+        inputs.append(helper.make_tensor_value_info("blend", TensorProto.FLOAT, ["M", 10]))
     outputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", *shape])]
     if card is None:
         card = card_table(conditional=conditional, shape=list(shape))

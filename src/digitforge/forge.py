@@ -15,14 +15,16 @@ from digitforge.card import Card, CardData, CardLatent
 from digitforge.classifier import Classifier
 from digitforge.data.digits import Digits, Images, Labels
 from digitforge.errors import ModelError, UserError
-from digitforge.onnx_file import OnnxFile, open_onnx
+from digitforge.onnx_file import BLEND, Port
 from digitforge.randomness import Latents, draw_latents, stream
+from digitforge.set_file import ModelFile, open_model
 
 __all__ = ["UNLABELLED", "Card", "CardData", "CardLatent", "Drawn", "Forge"]
 
 PRETRAINED = Path(__file__).parent / "assets" / "express-mnist.onnx"
 BATCH = 500  # images drawn at once: bounds memory; from 32 to 1,000, express draws equally fast on two cores
 MAX_COUNT = 10_000_000  # images a call; more come from further seeds
+MAX_UNSUMMED = 1e-4  # how far from 1 the shares of a blend may sum up: float32 keeps seven digits
 MAX_BYTES = 4 * 1024**3  # what generate() may hold in memory; batches() needs no more than one batch
 UNLABELLED = ("unlabelled",)  # the names of digits that nobody told or read a label of
 
@@ -50,7 +52,7 @@ class Forge:
     card: what the model file says of itself. path: where it was read from. sha256: of the file.
     """
 
-    def __init__(self, file: OnnxFile, classifier: Classifier | None = None) -> None:
+    def __init__(self, file: ModelFile, classifier: Classifier | None = None) -> None:
         self._file = file
         self._given_classifier = classifier
         try:
@@ -61,16 +63,16 @@ class Forge:
         if self.card.conditional:
             inputs["label"] = ("int64", [None])
         file.expect(inputs, {"images": "uint8"})
-        self._run(np.zeros((2, self.card.latent.size), np.float32), np.zeros(2, np.int64))
+        self._run(np.zeros((2, self.card.latent.size), np.float32), np.full(2, self.card.trained[0], np.int64))
 
     @classmethod
     def load(cls, path: str | Path | None = None, *, classifier: Classifier | None = None) -> Forge:
-        """The model in a run folder or a model file; None: the pretrained one in the package.
+        """The model of a run's or of specialists' folder, or in a model file; None: the pretrained one in the package.
 
         classifier: filters and reads what an unconditional model draws; None: the pinned one.
         Raises ModelError that names the file if it is missing, damaged, or not what its card says.
         """
-        return cls(open_onnx(_model_path(path)), classifier)
+        return cls(open_model(_model_path(path)), classifier)
 
     @property
     def path(self) -> Path:
@@ -91,6 +93,12 @@ class Forge:
     def is_told(self) -> bool:
         """Whether each image's label is known before it is drawn: the model takes it, or draws only one."""
         return self.card.conditional or len(self.card.trained) == 1
+
+    @property
+    def can_blend(self) -> bool:
+        """Whether blended() can draw what lies between two labels."""
+        wanted = Port(BLEND, "float", (None, len(self.card.names)))
+        return self.card.conditional and wanted in self._file.options
 
     @cached_property
     def classifier(self) -> Classifier | None:
@@ -143,20 +151,19 @@ class Forge:
         What is asked for is checked at once, before the first part is drawn; a digit that turns out too rare raises
         ModelError on the way.
         """
-        if not 1 <= count <= MAX_COUNT:
-            raise UserError(f"a count of images lies in 1 to {MAX_COUNT:,}, not at {count:,}")
-        label = None if digit is None else self.label_of(digit)
-        rng = stream(seed, "generate")
+        label, rng = self._checked(digit, count), stream(seed, "generate")
         if self.is_told:
             return self._draw_told(rng, label, count, seed)
         if label is None:
             return self._draw_freely(rng, count)
-        if self.classifier is None:
-            raise ModelError(
-                f"{self.path.name} is not told which digit to draw, and the pinned classifier can't read its images; "
-                "leave out the digit, or use a conditional model"
-            )
-        return self._draw_chosen(rng, label, count, self.classifier)
+        return (drawn for drawn, _ in self._draw_chosen(rng, label, count, self._chooser()))
+
+    def latents(self, digit: int | str | None = None, count: int = 64, seed: int = 0) -> Latents:
+        """The latents float32 [count, Z] that generate() makes its images of, in their order; raises as it does."""
+        label, rng = self._checked(digit, count), stream(seed, "generate")
+        if self.is_told or label is None:
+            return self._latents(rng, count)
+        return np.concatenate([kept for _, kept in self._draw_chosen(rng, label, count, self._chooser())])
 
     def draw(self, latents: Latents, labels: Labels | None = None) -> Images:
         """The images of given latents: uint8 [N, C, H, W], 0..255, from float32 [N, Z].
@@ -165,12 +172,44 @@ class Forge:
         """
         if self.card.conditional and (labels is None or not np.isin(labels, self.card.trained).all()):
             raise ModelError(f"{self.path.name} needs a label for each image, one of {list(self.card.trained)}")
-        told = np.zeros(len(latents), np.int64) if labels is None else labels
-        images = np.empty((len(latents), *self.card.shape), np.uint8)
-        for start in range(0, len(latents), BATCH):
-            part = slice(start, start + BATCH)
-            images[part] = self._run(latents[part], told[part])
-        return images
+        return self._run_in_batches(latents, np.zeros(len(latents), np.int64) if labels is None else labels)
+
+    def blended(self, latents: Latents, weights: NDArray[np.float32]) -> Images:
+        """The images of given latents between labels: uint8 [N, C, H, W], 0..255, from float32 [N, Z].
+
+        weights: float32 [N, classes], each label's share in an image, which sum to 1; all of one label gives what
+        draw() gives for it. Raises ModelError if the model can't blend, or for weights that are no shares.
+        """
+        if not self.can_blend:
+            raise ModelError(
+                f"{self.path.name} draws whole digits and nothing between two of them, as older model files and sets "
+                "of specialists do; export or train it again, or stay within one digit"
+            )
+        classes = len(self.card.names)
+        unused = np.asarray(self.card.frequencies) == 0
+        is_known = weights.shape == (len(latents), classes) and (weights >= 0).all() and not weights[:, unused].any()
+        if not is_known or not np.allclose(weights.sum(1), 1, rtol=0, atol=MAX_UNSUMMED):
+            raise ModelError(
+                f"{self.path.name} needs {classes} shares for each image that sum to 1, none below 0, and shares of "
+                f"{_enumerate(self.names)} alone"
+            )
+        told = weights.argmax(1)
+        return self._run_in_batches(latents, told, weights - np.eye(classes, dtype=np.float32)[told])
+
+    def _checked(self, digit: int | str | None, count: int) -> int | None:
+        """The label that is meant, if any, once it and the count can be."""
+        if not 1 <= count <= MAX_COUNT:
+            raise UserError(f"a count of images lies in 1 to {MAX_COUNT:,}, not at {count:,}")
+        return None if digit is None else self.label_of(digit)
+
+    def _chooser(self) -> Classifier:
+        """What picks a digit out of the images of a model that isn't told one."""
+        if self.classifier is None:
+            raise ModelError(
+                f"{self.path.name} is not told which digit to draw, and the pinned classifier can't read its images; "
+                "leave out the digit, or use a conditional model"
+            )
+        return self.classifier
 
     def _spread(self, count: int, seed: int) -> Labels:
         """`count` labels that follow the training frequencies, in random order.
@@ -199,17 +238,21 @@ class Forge:
             labels = self._read(images, self.classifier) if self.classifier else np.zeros(size, np.int64)
             yield Drawn(Digits(images, labels, self.label_names), size)
 
-    def _draw_chosen(self, rng: np.random.Generator, label: int, count: int, classifier: Classifier) -> Iterator[Drawn]:
-        """Draw, and keep what the classifier takes for `label` and nothing else, until `count` are kept."""
+    def _draw_chosen(
+        self, rng: np.random.Generator, label: int, count: int, classifier: Classifier
+    ) -> Iterator[tuple[Drawn, Latents]]:
+        """Draw, and keep what the classifier takes for `label`, with its latents, until `count` are kept."""
         wanted = classifier.names.index(self.card.names[label])
         kept = drawn = 0
         while kept < count:
-            images = self._run(self._latents(rng, BATCH), np.zeros(BATCH, np.int64))
+            latents = self._latents(rng, BATCH)
+            images = self._run(latents, np.zeros(BATCH, np.int64))
             places = np.flatnonzero(classifier.read(images).labels == wanted)[: count - kept]
             kept += len(places)
             used = BATCH if kept < count else int(places[-1]) + 1
             drawn += used
-            yield Drawn(Digits(images[places], np.full(len(places), label, np.int64), self.card.names), used)
+            digits = Digits(images[places], np.full(len(places), label, np.int64), self.card.names)
+            yield Drawn(digits, used), latents[places]
             if kept < count and drawn >= HOPELESS_AFTER and kept < drawn * HOPELESS_YIELD:
                 raise ModelError(
                     f"{self.path.name} draws too few of {self.card.names[label]!r}: {kept:,} of {drawn:,} images were "
@@ -226,10 +269,19 @@ class Forge:
     def _latents(self, rng: np.random.Generator, count: int) -> Latents:
         return draw_latents(rng, count, self.card.latent.size, self.card.latent.distribution)
 
-    def _run(self, latents: Latents, labels: Labels) -> Images:
+    def _run_in_batches(self, latents: Latents, labels: Labels, blends: NDArray[np.float32] | None = None) -> Images:
+        images = np.empty((len(latents), *self.card.shape), np.uint8)
+        for start in range(0, len(latents), BATCH):
+            part = slice(start, start + BATCH)
+            images[part] = self._run(latents[part], labels[part], None if blends is None else blends[part])
+        return images
+
+    def _run(self, latents: Latents, labels: Labels, blends: NDArray[np.float32] | None = None) -> Images:
         feeds: dict[str, NDArray[Any]] = {"latent": latents}
         if self.card.conditional:
             feeds["label"] = labels
+        if blends is not None:
+            feeds[BLEND] = blends
         images = self._file.run(feeds)["images"]
         if images.shape != (len(latents), *self.card.shape):
             raise ModelError(
@@ -252,9 +304,11 @@ def _model_path(path: str | Path | None) -> Path:
         is_folder = False
     if not is_folder:
         return path
-    from digitforge.runs import RunFolder  # brings pydantic, which a model file alone does not need
+    from digitforge.runs import RunFolder, SpecialistsFolder  # bring pydantic, which a file alone does not need
 
-    model = RunFolder(path).model
+    model, set_of_models = RunFolder(path).model, SpecialistsFolder(path).model
+    if set_of_models.is_file():
+        return set_of_models
     if not model.is_file():
         raise ModelError(f"the folder {path} holds no {model.name}: it is no run, or one that has not ended yet")
     return model

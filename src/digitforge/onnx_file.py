@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from digitforge.errors import ModelError
 
 CARD_KEY = "digitforge"  # the metadata key that the card stands under
+BLEND = "blend"  # a generator's optional input: what is added to the labels' one-hot vectors
 MAX_BYTES = 512 * 1024**2  # a thousand times our largest model
 _FATAL = 4  # ONNX Runtime logs nothing below this; what goes wrong is raised, and shown once
 # External tensors are looked for here, where nothing can be: a model is one file and reads no other.
@@ -58,6 +59,11 @@ class OnnxFile:
         return tuple(_port(argument) for argument in self.session.get_inputs())
 
     @property
+    def options(self) -> tuple[Port, ...]:
+        """What it may be given besides: inputs that have a value of their own."""
+        return tuple(_port(argument) for argument in self.session.get_overridable_initializers())
+
+    @property
     def outputs(self) -> tuple[Port, ...]:
         """What it gives."""
         return tuple(_port(argument) for argument in self.session.get_outputs())
@@ -85,7 +91,11 @@ class OnnxFile:
 
 def open_onnx(path: Path) -> OnnxFile:
     """Open an ONNX file that has a card. Raises ModelError that names the file if it is missing or is none."""
-    content = _read(path)
+    return read_onnx(_read(path), path)
+
+
+def read_onnx(content: bytes, path: Path) -> OnnxFile:
+    """As open_onnx(), from the content of a file; path: what messages call it."""
     try:
         session = ort.InferenceSession(content, _options(), providers=["CPUExecutionProvider"])
         metadata = session.get_modelmeta().custom_metadata_map
@@ -101,6 +111,12 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """How many threads to compute with: one a core, or fewer where OMP_NUM_THREADS says so, as it does to PyTorch."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(int(asked), available_cores()) if asked.isdecimal() and int(asked) else available_cores()
 
 
 def _read(path: Path) -> bytes:
@@ -122,7 +138,7 @@ def _read(path: Path) -> bytes:
 
 def _options() -> Any:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = available_cores()
+    options.intra_op_num_threads = threads()
     options.inter_op_num_threads = 1
     # Spinning threads take the cores from whatever runs beside this, such as training.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

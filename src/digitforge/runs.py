@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from digitforge.errors import OutputError, RunError
 from digitforge.files import make_folder, sha256_of, write_whole
-from digitforge.recipe import Recipe, read_recipe
+from digitforge.recipe import Recipe, load_recipe, read_recipe
 
 _DIGITS = 10  # image counts in file names are padded to so many digits, so that names sort as the counts do
 _CHECKPOINTS_KEPT = 2
@@ -57,6 +58,31 @@ class RunFolder:
         """What the model file draws: a labelled sheet."""
         return self.path / "sheet.png"
 
+    @property
+    def pretraining(self) -> Path:
+        """What D saw before the adversarial phase, where there was such a time: real images beside noise."""
+        return self.path / "pretraining.png"
+
+    @property
+    def real_sheet(self) -> Path:
+        """Real training images, laid out as the samples are."""
+        return self.path / "real.png"
+
+    @property
+    def curves(self) -> Path:
+        """The statistics drawn, once the run has ended."""
+        return self.path / "pictures" / "curves.png"
+
+    @property
+    def evolution(self) -> Path:
+        """Samples from first to last beside real images, once the run has ended."""
+        return self.path / "pictures" / "evolution.png"
+
+    @property
+    def best(self) -> Path:
+        """What the pinned classifier is surest of, once the run has ended; only where it reads the images."""
+        return self.path / "pictures" / "best.png"
+
     def sample(self, images: int) -> Path:
         """The sheet of the same latents after so many images."""
         return self.path / "samples" / f"{images:0{_DIGITS}d}.png"
@@ -70,8 +96,9 @@ class RunFolder:
         return self.path / "checkpoints" / f"{step:0{_DIGITS}d}.safetensors"
 
     def samples(self) -> list[Path]:
-        """The sheets so far, first to last."""
-        return sorted((self.path / "samples").glob("*.png"))
+        """The sheets so far, first to last: by their image counts, whatever the length of their names."""
+        sheets = (path for path in (self.path / "samples").glob("*.png") if path.stem.isdecimal())
+        return sorted(sheets, key=image_count)
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints there are, newest first."""
@@ -100,7 +127,10 @@ class RunFolder:
         """The lines of statistics; a last line that was cut off is left out."""
         if not self.stats.is_file():
             return []
-        *whole, _ = self.stats.read_text("utf-8").split("\n")
+        try:
+            *whole, _ = self.stats.read_text("utf-8").split("\n")
+        except (OSError, ValueError) as error:
+            raise RunError(f"cannot read the statistics {self.stats}: {error}; name another run") from None
         lines = []
         for number, line in enumerate(whole, 1):
             try:
@@ -136,22 +166,110 @@ class RunFolder:
 
     def write_hashes(self) -> None:
         """Write the SHA-256 of every file, which marks the run as finished."""
-        files = sorted(path for path in self.path.rglob("*") if path.is_file() and path != self.hashes)
-        lines = [f"{sha256_of(path)}  {path.relative_to(self.path).as_posix()}\n" for path in files]
-        write_whole(self.hashes, "".join(lines).encode())
+        _write_hashes(self.path, self.hashes)
+
+
+@dataclass(frozen=True)
+class SpecialistsFolder:
+    """One job of specialists on disk: a run folder a label, and the set of their models."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """What the runs have in common, as TOML; no recipe.toml, since the folder itself is no run."""
+        return self.path / "specialists.toml"
+
+    @property
+    def model(self) -> Path:
+        """The set, once every run has ended."""
+        return self.path / "model.zip"
+
+    @property
+    def final_sheet(self) -> Path:
+        """What the set draws: a labelled sheet."""
+        return self.path / "sheet.png"
+
+    @property
+    def hashes(self) -> Path:
+        """The SHA-256 of every file of a finished job, as `sha256sum -c` reads it; written last."""
+        return self.path / "SHA256SUMS"
+
+    def run(self, label: int, name: str) -> RunFolder:
+        """The run of one label; a name that is no digit may hold anything, so that the number stands before it."""
+        plain = f"digit-{name}" if name == str(label) else f"label-{label}-{re.sub(r'[^A-Za-z0-9]', '_', name)}"
+        return RunFolder(self.path / plain)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the job has ended and its hashes are written."""
+        return self.hashes.is_file()
+
+    def create(self, recipe: Recipe) -> None:
+        """Make the folder with the recipe in it."""
+        make_folder(self.path)
+        write_whole(self.recipe, recipe.to_toml().encode())
+
+    def read_recipe(self) -> Recipe:
+        """What the runs of this job have in common."""
+        if not self.recipe.is_file():
+            raise RunError(f"{self.path} is no job of specialists: it holds no {self.recipe.name}; name another folder")
+        return read_recipe(self.recipe)
+
+    def write_hashes(self) -> None:
+        """Write the SHA-256 of every file, which marks the job as finished."""
+        _write_hashes(self.path, self.hashes)
+
+
+def image_count(path: Path) -> int:
+    """The images after which a sheet or a snapshot was made, as its name tells."""
+    return int(path.stem)
 
 
 def new_run_folder(out: Path | None, recipe: Recipe) -> RunFolder:
     """A folder for a new run: `out`, which must not exist or be empty, or else `runs/NAME-SEED`, numbered if taken."""
+    return RunFolder(_free_folder(out, f"{recipe.name}-{recipe.training.seed}"))
+
+
+def new_specialists_folder(out: Path | None, recipe: Recipe) -> SpecialistsFolder:
+    """A folder for a new job: `out`, or else `runs/NAME-specialists-SEED`, chosen as new_run_folder() does."""
+    return SpecialistsFolder(_free_folder(out, f"{recipe.name}-specialists-{recipe.training.seed}"))
+
+
+def check_goes_on(folder: Path, saved: Recipe, recipe: str | Recipe | None, asked: Recipe, keys: Iterable[str]) -> None:
+    """Raise RunError where what is in a folder is to go on as something else: by another recipe or other settings.
+
+    recipe: what is asked for, None for the saved one. asked: the recipe with what is asked for; keys: its dotted keys.
+    """
+    wanted = recipe.name if isinstance(recipe, Recipe) else load_recipe(recipe).name if recipe else saved.name
+    if wanted != saved.name:
+        raise RunError(f"the run in {folder} is one of {saved.name}, not of {wanted}; choose another --out")
+    for key in keys:
+        section, name = key.split(".")
+        before, now = (getattr(getattr(one, section), name) for one in (saved, asked))
+        if before != now:
+            raise RunError(
+                f"the run in {folder} has {key} = {before}, not {now}; resume it as it is, or choose another --out"
+            )
+
+
+def _free_folder(out: Path | None, name: str) -> Path:
+    """`out`, which must not exist or be empty, or else a name in `runs`, numbered if taken."""
     if out is not None:
         if _is_taken(out):
             raise RunError(f"{out} exists already; add --resume to go on with the run in it, or choose another --out")
-        return RunFolder(out)
-    plain = Path("runs") / f"{recipe.name}-{recipe.training.seed}"
+        return out
+    plain = Path("runs") / name
     candidate, number = plain, 2
     while candidate.exists():
         candidate, number = plain.with_name(f"{plain.name}-{number}"), number + 1
-    return RunFolder(candidate)
+    return candidate
+
+
+def _write_hashes(folder: Path, hashes: Path) -> None:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != hashes)
+    lines = [f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    write_whole(hashes, "".join(lines).encode())
 
 
 def _is_taken(path: Path) -> bool:

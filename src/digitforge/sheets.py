@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +14,16 @@ from PIL import Image, ImageDraw, ImageFont
 from digitforge.data.digits import Digits, Images
 from digitforge.errors import OutputError
 
+if TYPE_CHECKING:
+    from digitforge.forge import Forge
+
 Picture = NDArray[np.uint8]  # [H, W] grey or [H, W, 3] RGB
 
 SCALE = 2  # each pixel of a digit becomes so many on a side: 28 pixels are small on today's screens
 GAP = 2  # pixels between two images of a labelled sheet, before scaling
 BAND_GAP = 4  # pixels between two labels
+MODEL_COLUMNS = 10  # images of a label on a model's sheet
+_DRAWN_FREELY = 500  # for it where nobody tells the model its labels: some 50 of each digit, if it draws them equally
 MAX_IMAGES = 10_000  # on one picture
 MAX_PIXELS = 2**24  # of one picture before scaling: 10,000 images of 32x32 with gaps; in colour, doubled, 200 MB
 _BACKGROUND = 40  # darker than ink, lighter than paper, so that black images keep their edges
@@ -46,6 +53,12 @@ def square_grid(images: Images) -> Picture:
     return grid(images, math.ceil(math.sqrt(len(images))))
 
 
+def beside(pictures: Sequence[Picture]) -> Picture:
+    """Pictures of one height, left to right, a gap between them."""
+    gap = np.full_like(pictures[0][:, :BAND_GAP], _BACKGROUND)
+    return np.concatenate([part for picture in pictures for part in (gap, picture)][1:], axis=1)
+
+
 def labelled_sheet(digits: Digits, columns: int | None = None) -> Image.Image:
     """One band a label that occurs, its name at the left, the images in rows of `columns`, doubled in size.
 
@@ -73,6 +86,11 @@ def labelled_sheet(digits: Digits, columns: int | None = None) -> Image.Image:
     return sheet
 
 
+def model_sheet(forge: Forge) -> Image.Image:
+    """A few images of each label that a model draws, a row a label; fewer of a label that it hardly draws."""
+    return labelled_sheet(_by_label(forge), MODEL_COLUMNS)
+
+
 def enlarged(picture: Picture, scale: int = SCALE) -> Picture:
     """A picture with each pixel repeated `scale` times in both directions."""
     return picture.repeat(scale, 0).repeat(scale, 1)
@@ -94,6 +112,16 @@ def check_fits(count: int, height: int, width: int, places: int | None = None) -
             f"{count:,} images are too many for one picture, which holds about {most:,} of them; "
             "write a folder or an .npz file instead"
         )
+
+
+def _by_label(forge: Forge) -> Digits:
+    if forge.is_told:
+        parts = [forge.generate(name, MODEL_COLUMNS) for name in forge.names]
+        images = np.concatenate([part.images for part in parts])
+        return Digits(images, np.concatenate([part.labels for part in parts]), forge.card.names)
+    drawn = forge.generate(count=_DRAWN_FREELY)
+    chosen = [np.flatnonzero(drawn.labels == label)[:MODEL_COLUMNS] for label in range(len(drawn.names))]
+    return drawn.take(np.concatenate(chosen))
 
 
 def _band(images: Images, columns: int) -> Picture:

@@ -72,6 +72,20 @@ def write(order: Order, batches: Iterable[Drawn]) -> Written:
     return Written(tuple(paths), order.count, counted.drawn)
 
 
+def check_place(path: Path) -> None:
+    """Raise OutputError if no file can be made there."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    with _failures_named(path):
+        _check_place(path)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file whole or not at all, with the folders above it. Raises OutputError where it can't be."""
+    with _failures_named(path), _parents_made(path):
+        write_whole(path, content)
+
+
 def free_path(path: Path) -> Path:
     """`path`, or its first numbered neighbour ("digits-2.png") that does not exist."""
     candidate, number = path, 2

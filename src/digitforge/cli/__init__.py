@@ -10,10 +10,14 @@ from typing import Annotated
 
 import typer
 
+from digitforge.cli.animate import animate
+from digitforge.cli.compare import compare
 from digitforge.cli.data import data
 from digitforge.cli.evaluate import evaluate
 from digitforge.cli.generate import generate
+from digitforge.cli.interpolate import interpolate
 from digitforge.cli.recipes import recipes
+from digitforge.cli.specialists import specialists
 from digitforge.cli.train import train
 from digitforge.errors import DigitforgeError
 
@@ -23,7 +27,11 @@ FAILED = 1
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(train)
 app.command()(generate)
+app.command()(interpolate)
+app.command()(animate)
 app.command()(evaluate)
+app.command()(compare)
+app.command()(specialists)
 app.command()(recipes)
 app.command()(data)
 

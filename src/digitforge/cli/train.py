@@ -12,7 +12,7 @@ import typer
 from digitforge.errors import RecipeError, UserError
 
 if TYPE_CHECKING:
-    from digitforge.runs import RunFolder
+    from digitforge.runs import RunFolder, SpecialistsFolder
 
 Precision = Literal["auto", "bf16", "32"]
 
@@ -95,7 +95,7 @@ def need_training() -> None:
     """Raise UserError where the extra `train` is not installed."""
     from importlib.util import find_spec
 
-    needed = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript", "tensorboard")
+    needed = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript", "tensorboard", "matplotlib")
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise UserError(
@@ -104,8 +104,8 @@ def need_training() -> None:
         )
 
 
-def report(folder: RunFolder) -> None:
-    """Say what a finished run reached and where it lies."""
+def report(folder: RunFolder | SpecialistsFolder) -> None:
+    """Say what a finished run, or job, reached and where it lies."""
     from digitforge.forge import Forge
 
     card = Forge.load(folder.model).card

@@ -62,6 +62,15 @@ class Digits:
         """The images at `indices` [M], in that order."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
+    def label_of(self, name: str) -> int:
+        """The label that is called so. Raises DataError if there is none."""
+        if name not in self.names:
+            from digitforge.recipe import nearest  # brings pydantic, which drawing does not need
+
+            near = nearest(name, self.names)
+            raise DataError(f'there is no label "{name}" in this data set{near}; it has {", ".join(self.names)}')
+        return self.names.index(name)
+
     def only(self, labels: Sequence[int]) -> Digits:
         """The images whose label is among `labels`; label numbers and names stay as they are."""
         chosen = self.take(np.flatnonzero(np.isin(self.labels, labels)))

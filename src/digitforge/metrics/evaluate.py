@@ -104,6 +104,10 @@ class Evaluation:
             "notes": list(self.notes),
         }
 
+    def for_card(self) -> dict[str, Any]:
+        """What a model's own card keeps: all but the file's name and hash, which the card would change."""
+        return {key: value for key, value in self.as_dict().items() if key not in ("model", "model_sha256")}
+
     def to_json(self) -> str:
         """Everything as JSON."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)

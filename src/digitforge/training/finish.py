@@ -1,4 +1,4 @@
-"""The end of a run: its networks as ONNX files, the figures of the model file, a sheet, and the hashes of it all."""
+"""The end of a run: its networks as ONNX files, the model file's figures, pictures, and the hashes of it all."""
 
 from __future__ import annotations
 
@@ -6,23 +6,21 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from digitforge import __version__
 from digitforge.card import Card, CardData, CardLatent
-from digitforge.data import DIGIT_NAMES, Digits
+from digitforge.data import DIGIT_NAMES
 from digitforge.errors import DataError
-from digitforge.files import write_whole
+from digitforge.files import make_folder, write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.evaluate import evaluate
 from digitforge.networks.players import Discriminator, Generator
 from digitforge.networks.to_onnx import discriminator_to_onnx, generator_to_onnx, weights_sha256, with_card
+from digitforge.report.figures import figure_bytes, run_figure
+from digitforge.report.history import read_history
+from digitforge.report.pictures import BEST_A_LABEL, best_digits, evolution_sheet
 from digitforge.runs import RunFolder
-from digitforge.sheets import labelled_sheet, png_bytes
+from digitforge.sheets import labelled_sheet, model_sheet, png_bytes
 from digitforge.training.plan import Plan
-
-_SHEET_COLUMNS = 10
-_DRAWN_FOR_SHEET = 500  # where nobody tells the model its labels: some 50 of each digit, if it draws them equally
 
 
 def finish(plan: Plan, generator: Generator, discriminator: Discriminator, images: int, folder: RunFolder) -> Card:
@@ -36,7 +34,7 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
     write_whole(folder.model, model)
     if can_be_judged(plan):
         try:
-            card = replace(card, figures=figures_of(folder))
+            card = replace(card, figures=evaluate(folder.model).for_card())
         except DataError:  # images that were handed in, or have gone since: the model is no worse for that
             card = replace(card, figures={})
         write_whole(folder.model, with_card(model, card.to_json()))
@@ -45,15 +43,20 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
         discriminator, classes, plan.train.shape, networks.pixels, json.dumps({"kind": "discriminator"})
     )
     write_whole(folder.discriminator, judge)
-    write_whole(folder.final_sheet, png_bytes(labelled_sheet(by_label(Forge.load(folder.model)), _SHEET_COLUMNS)))
+    write_pictures(Forge.load(folder.model), folder)
     folder.write_hashes()
     return card
 
 
-def figures_of(folder: RunFolder) -> dict[str, Any]:
-    """What `evaluate` finds for the model file, less the file's own name and hash, which the card would change."""
-    found = evaluate(folder.model).as_dict()
-    return {key: value for key, value in found.items() if key not in ("model", "model_sha256")}
+def write_pictures(forge: Forge, folder: RunFolder) -> None:
+    """Draw what a run came to: its model's sheet, its curves, its samples over time, and what is read best."""
+    write_whole(folder.final_sheet, png_bytes(model_sheet(forge)))
+    history = read_history(folder)
+    make_folder(folder.curves.parent)
+    write_whole(folder.curves, figure_bytes(run_figure(history)))
+    write_whole(folder.evolution, png_bytes(evolution_sheet(folder, history.epochs)))
+    if forge.classifier is not None and len(best := best_digits(forge)):
+        write_whole(folder.best, png_bytes(labelled_sheet(best, BEST_A_LABEL)))
 
 
 def make_card(plan: Plan, generator: Generator, images: int) -> Card:
@@ -74,20 +77,6 @@ def make_card(plan: Plan, generator: Generator, images: int) -> Card:
         shape=plan.train.shape,
         weights_sha256=weights_sha256(generator),
     )
-
-
-def by_label(forge: Forge) -> Digits:
-    """A few images of each label that a model draws, for a sheet; fewer of a label that it hardly draws."""
-    if forge.is_told:
-        parts = [forge.generate(name, _SHEET_COLUMNS) for name in forge.names]
-        return Digits(
-            np.concatenate([part.images for part in parts]),
-            np.concatenate([part.labels for part in parts]),
-            forge.card.names,
-        )
-    drawn = forge.generate(count=_DRAWN_FOR_SHEET)
-    chosen = [np.flatnonzero(drawn.labels == label)[:_SHEET_COLUMNS] for label in range(len(drawn.names))]
-    return drawn.take(np.concatenate(chosen))
 
 
 def can_be_judged(plan: Plan) -> bool:

@@ -27,11 +27,11 @@ class Interruption:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._restore()
 
-    def error(self, folder: Path) -> InterruptionError:
-        """What ends the run, with the way on."""
+    def error(self, folder: Path, verb: str = "train") -> InterruptionError:
+        """What ends the run, or whatever a verb had under way, with the way on."""
         assert self.asked is not None
         return InterruptionError(
-            f"stopped; everything so far is saved in {folder}: go on with `digitforge train --out {folder} --resume`",
+            f"stopped; everything so far is saved in {folder}: go on with `digitforge {verb} --out {folder} --resume`",
             128 + self.asked,
         )
 

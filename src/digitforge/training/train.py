@@ -9,12 +9,15 @@ from lightning_fabric import Fabric
 
 from digitforge.data import DataSet, Progress, load_data
 from digitforge.errors import RunError
-from digitforge.recipe import Recipe, full_key, load_recipe
-from digitforge.runs import RunFolder, new_run_folder
+from digitforge.files import write_whole
+from digitforge.recipe import LENGTHS, Recipe, full_key, load_recipe
+from digitforge.runs import RunFolder, check_goes_on, new_run_folder
+from digitforge.sheets import png_bytes
 from digitforge.training.budget import images_in
 from digitforge.training.compute import start_fabric
 from digitforge.training.finish import finish
 from digitforge.training.observers import Observer, Recorder, TensorBoard
+from digitforge.training.pictures import real_sheet
 from digitforge.training.plan import Plan, make_plan, with_images
 from digitforge.training.trainer import Trainer
 
@@ -82,16 +85,8 @@ def ask(
         base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
         return base.with_settings(settings)
     assert folder is not None
-    wanted = recipe.name if isinstance(recipe, Recipe) else load_recipe(recipe).name if recipe else saved.name
-    if wanted != saved.name:
-        raise RunError(f"the run in {folder.path} is one of {saved.name}, not of {wanted}; choose another --out")
     asked = saved.with_settings({key: value for key, value in settings.items() if key != "training.seconds"})
-    for key in settings:
-        if key not in _LENGTHS and _value(asked, key) != _value(saved, key):
-            raise RunError(
-                f"the run in {folder.path} has {key} = {_value(saved, key)}, not {_value(asked, key)}; "
-                "resume it as it is, or choose another --out"
-            )
+    check_goes_on(folder.path, saved, recipe, asked, [key for key in settings if key not in LENGTHS])
     return asked
 
 
@@ -120,7 +115,12 @@ def set_length(plan: Plan, fabric: Fabric) -> Plan:
 
 def _probe(plan: Plan, fabric: Fabric, batch_size: int) -> Callable[[], None]:
     """What takes a step with such batches, on a state of its own."""
-    settings = {"training.images": 2**40, "training.batch_size": batch_size, "training.batch_doublings": 0}
+    settings = {
+        "training.images": 2**40,
+        "training.batch_size": batch_size,
+        "training.batch_doublings": 0,
+        "training.pretrain_images": 0,
+    }
     return Trainer(plan.with_recipe(plan.recipe.with_settings(settings)), fabric).step
 
 
@@ -132,6 +132,7 @@ def run(plan: Plan, fabric: Fabric, folder: RunFolder, observers: Sequence[Obser
     if first:
         folder.create(plan.recipe)
         folder.rewind(images)
+        write_whole(folder.real_sheet, png_bytes(real_sheet(plan)))
     heard: list[Observer] = [Recorder(), TensorBoard(), *observers] if first else []
     for observer in heard:
         observer.started(plan, folder, images)
@@ -146,13 +147,5 @@ def run(plan: Plan, fabric: Fabric, folder: RunFolder, observers: Sequence[Obser
     fabric.barrier()
 
 
-_LENGTHS = ("training.seconds", "training.images", "training.epochs")
-
-
 def _asks_length(settings: Mapping[str, object]) -> bool:
     return "training.images" in settings or "training.epochs" in settings
-
-
-def _value(recipe: Recipe, key: str) -> object:
-    section, name = key.split(".")
-    return getattr(getattr(recipe, section), name)

@@ -1,0 +1,1 @@
+"""What people are shown of runs and models: curves, pictures and comparisons."""

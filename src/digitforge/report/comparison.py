@@ -1,0 +1,83 @@
+"""Comparison: what several runs reached, and in which settings they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from digitforge.forge import Forge
+from digitforge.recipe import Recipe
+from digitforge.report.history import History
+from digitforge.runs import RunFolder
+
+# Keys that say what a recipe is about and how often a run is recorded, and change nothing that it trains.
+_UNSAID = ("document", "summary", "record.")
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What one run came to; the figures are its model's own, None while there is none.
+
+    images, seconds: real images shown to D and time in training steps so far. images_asked: how many it is to be shown.
+    frechet: distance to real training images. ratio: the same in F, the distance of real test images. accuracy: share
+    of images read as the label asked for, 0..1.
+    """
+
+    name: str
+    images: int
+    images_asked: int
+    seconds: float
+    frechet: float | None
+    ratio: float | None
+    accuracy: float | None
+
+
+def reached(folder: RunFolder, history: History) -> Reached:
+    """What a run has come to. Raises ModelError if a finished run's model file is damaged."""
+    asked = folder.read_recipe().training.images
+    figures = Forge.load(folder.model).card.figures if folder.is_finished else {}
+    return Reached(
+        name=history.name,
+        images=history.images,
+        images_asked=asked or history.images,
+        seconds=history.seconds,
+        frechet=_number(figures.get("frechet"), "value"),
+        ratio=_number(figures, "ratio"),
+        accuracy=_number(figures.get("accuracy"), "value"),
+    )
+
+
+def differing_settings(recipes: Sequence[Recipe]) -> dict[str, list[str]]:
+    """The settings that are not the same in all recipes, by dotted key, each with its value in every recipe.
+
+    What only describes or records a run is left out; "-" stands where a setting is not given.
+    """
+    tables = [_flat(recipe.model_dump(mode="json")) for recipe in recipes]
+    keys = [key for key in tables[0] if not key.startswith(_UNSAID)]
+    return {key: [table[key] for table in tables] for key in keys if len({table[key] for table in tables}) > 1}
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = _said(value)
+    return flat
+
+
+def _said(value: object) -> str:
+    """A setting in a table's words."""
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "-"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "-" if value is None else str(value)
+
+
+def _number(figures: Any, key: str) -> float | None:
+    """A figure of a card, which may hold anything under its keys."""
+    value = figures.get(key) if hasattr(figures, "get") else None
+    return float(value) if isinstance(value, int | float) else None

@@ -1,0 +1,102 @@
+"""`digitforge compare`: a picture of several runs, a table of what they reached, and one line for each mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from digitforge.cli import main
+from drawn_runs import stats_line, write_run
+from tiny_models import card_table, write_model
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two runs of one name, one of which is finished."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    done = write_run(tmp_path / "a" / "run", settings={"training.images": 300})
+    figures = {"frechet": {"value": 1.5}, "ratio": 46.0, "accuracy": {"value": 0.75}}
+    write_model(done.model, card=card_table(figures=figures))
+    done.write_hashes()
+    write_run(tmp_path / "b" / "run", [stats_line(80, 1)], settings={"training.images": 300, "training.seed": 9})
+    return tmp_path
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["compare", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["compare", *arguments]) == 2
+    said = capsys.readouterr()
+    assert not said.out
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+def test_runs_are_drawn_and_told_by_what_tells_them_apart(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = told(capsys, "a/run", "b/run")
+    assert (folder / "compare.png").read_bytes().startswith(b"\x89PNG")
+    lines = [line for line in out.splitlines() if "│" in line]
+    finished, going = (next(line for line in lines if name in line) for name in ("a/run", "b/run"))
+    for word in ("300", "3.0", "1.500", "46.00", "75.00%"):
+        assert word in finished
+    assert "80 of 300" in going
+    assert "%" not in going
+    seed = next(line for line in lines if "training.seed" in line)
+    assert "5" in seed and "9" in seed
+    assert "training.images" not in out
+    assert "compare.png" in out
+
+
+def test_a_name_that_is_taken_is_numbered(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "compare.png").write_text("mine")
+    assert "compare-2.png" in told(capsys, "a/run", "b/run")
+    assert (folder / "compare.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("name", "begin"), [("c.svg", b"<?xml"), ("c.PDF", b"%PDF"), ("new/c.png", b"\x89PNG")])
+def test_out_says_what_is_written_and_where(
+    folder: Path, capsys: pytest.CaptureFixture[str], name: str, begin: bytes
+) -> None:
+    assert name in told(capsys, "a/run", "--out", name)
+    assert (folder / name).read_bytes().startswith(begin)
+
+
+def test_equal_runs_are_said_to_be_set_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(folder / "c", settings={"training.images": 300})
+    assert "the runs have the same settings" in told(capsys, "a/run", "c")
+
+
+@pytest.mark.parametrize("name", ["c.jpg", "c", "c.html"])
+def test_other_files_are_refused(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert ".png, .svg or .pdf" in complaint(capsys, "a/run", "--out", name)
+
+
+def test_what_is_no_run_is_refused_and_nothing_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "b is no run folder" in complaint(capsys, "a/run", "b")
+    assert "nowhere is no run folder" in complaint(capsys, "a/run", "nowhere")
+    assert "given twice" in complaint(capsys, "a/run", "./a/run")
+    assert not (folder / "compare.png").exists()
+
+
+def test_a_run_without_statistics_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(folder / "new", [])
+    assert "new has no line of statistics yet" in complaint(capsys, "a/run", "new")
+
+
+def test_a_run_that_cannot_be_read_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "b" / "run" / "stats.jsonl").write_text('{"images": 80}\n')
+    assert "is damaged at line 1" in complaint(capsys, "a/run", "b/run")
+    (folder / "a" / "run" / "model.onnx").write_bytes(b"no model")
+    assert "model.onnx" in complaint(capsys, "a/run")
+
+
+def test_a_plain_install_is_told_what_to_add(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install 'digitforge[train]'" in complaint(capsys, "a/run")

@@ -1,0 +1,56 @@
+"""Runs that nobody trained, for tests of what is drawn of them: statistics and sheets as the caller says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digitforge.runs import RunFolder
+from digitforge.sheets import png_bytes
+from tiny_runs import tiny_recipe
+
+SHEET_SIDE = 60
+
+
+def stats_line(images: int, epoch: float, **sections: Any) -> dict[str, Any]:
+    """A line of statistics with both losses; sections given as None are left out."""
+    line: dict[str, Any] = {
+        "images": images,
+        "epoch": epoch,
+        "loss": {"discriminator": 1.0 + images / 1e4, "generator": 2.0 - images / 1e4},
+        "rate": {"generator": 1e-3, "discriminator": 1e-3},
+        "clock": {"seconds": images / 100, "images_per_second": 100.0, "time": "2026-01-01T00:00:00+00:00"},
+    }
+    return {key: value for key, value in (line | sections).items() if value is not None}
+
+
+def write_run(
+    path: Path,
+    lines: Sequence[Mapping[str, Any]] | None = None,
+    settings: Mapping[str, object] | None = None,
+    sheets: Mapping[int, int] | None = None,
+    real: int | None = None,
+) -> RunFolder:
+    """A run folder.
+
+    lines: of statistics; None: three epochs of 100 images. sheets: the grey level of each, by images; real: of real
+    images' sheet, None for none.
+    """
+    folder = RunFolder(path)
+    folder.create(tiny_recipe(settings))
+    lines = [stats_line(100 * epoch, epoch) for epoch in (1, 2, 3)] if lines is None else lines
+    folder.stats.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for images, level in (sheets or {}).items():
+        folder.sample(images).write_bytes(grey_sheet(level))
+    if real is not None:
+        folder.real_sheet.write_bytes(grey_sheet(real))
+    return folder
+
+
+def grey_sheet(level: int) -> bytes:
+    """A sheet of one grey level as a PNG file."""
+    return png_bytes(np.full((SHEET_SIDE, SHEET_SIDE), level, np.uint8))
