@@ -1,0 +1,1 @@
+"""Studies: many trainings with one question or one purpose."""

@@ -1,0 +1,171 @@
+"""A crew: worker processes side by side, who are handed tasks, heard, and stopped together."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import cast
+
+from digitforge.errors import DigitforgeError
+from digitforge.studies.worker import Done, Failed, Job, Message, Ready, Stopped, Task
+from digitforge.training.interruption import Interruption
+
+_PATIENCE = 0.25  # seconds between two looks at whether a signal has come
+
+Work = Callable[[Connection, Job, bool], None]
+Hear = Callable[[Message], None]
+
+
+@dataclass
+class Worker:
+    """A process and the line to it.
+
+    name: of the label that it was last handed, None before. may_go: whether it has nothing more to do, so that it is no
+    matter how it ends.
+    """
+
+    process: SpawnProcess
+    line: Connection
+    name: str | None = None
+    may_go: bool = False
+
+    def hand(self, task: Task | None) -> None:
+        """Give it something to do, or None: it may go."""
+        self.name, self.may_go = (task.name, False) if task else (self.name, True)
+        with suppress(OSError):  # one that has gone is found out by listening
+            self.line.send(task)
+
+
+class Crew:
+    """So many workers, started when it is entered; those that are left when it is left are killed."""
+
+    def __init__(self, work: Work, job: Job, count: int) -> None:
+        self._work, self._job, self._count = work, job, count
+        self._workers: dict[Connection, Worker] = {}
+
+    def __enter__(self) -> Crew:
+        try:
+            with _started_calmly(self._job.recipe.compute.threads):
+                for number in range(self._count):
+                    self._start(is_first=number == 0)
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether any worker has not ended yet."""
+        return bool(self._workers)
+
+    def heard(self) -> Iterator[tuple[Worker, Message]]:
+        """What the workers have told by now, after a short wait; of one that died silently, that it did."""
+        for line in cast(list[Connection], wait(list(self._workers), _PATIENCE)):
+            worker = self._workers[line]
+            try:
+                message = line.recv()
+            except (EOFError, OSError):
+                code = self._bury(line)
+                if worker.may_go or not (code or worker.name):  # one whom an accelerator doesn't need goes by itself
+                    continue
+                message = _death(worker, code)
+            yield worker, message
+
+    def stop(self) -> None:
+        """Ask every worker to save its state and end."""
+        for worker in self._workers.values():
+            worker.process.terminate()
+            worker.hand(None)
+
+    def _start(self, is_first: bool) -> None:
+        context = get_context("spawn")  # a fork would share locks that threads of ONNX Runtime may hold
+        ours, theirs = context.Pipe()
+        process = context.Process(target=self._work, args=(theirs, self._job, is_first), daemon=True)
+        process.start()
+        theirs.close()  # so that the line ends with the process
+        self._workers[ours] = Worker(process, ours)
+
+    def _end(self) -> None:
+        for worker in self._workers.values():
+            worker.process.kill()
+        for line in list(self._workers):
+            self._bury(line)
+
+    def _bury(self, line: Connection) -> int:
+        """Wait for the end of a process whose line has ended; its exit code."""
+        worker = self._workers.pop(line)
+        worker.process.join()
+        line.close()
+        return worker.process.exitcode or 0
+
+
+def train_all(crew: Crew, tasks: Sequence[Task], hear: Hear, interruption: Interruption) -> None:
+    """Hand out the tasks in order, each to the next worker that is free, until all are done.
+
+    hear: is told everything but failures. interruption: where a signal to stop turns up; it is passed on to the
+    workers, and the caller raises its error. Raises the error of the first worker that failed, its label named, when
+    the others have saved their state.
+    """
+    waiting, failure, is_stopping = deque(tasks), None, False
+    while crew.is_there:
+        if not is_stopping and (failure or interruption.asked):
+            is_stopping = True
+            crew.stop()
+        for worker, message in crew.heard():
+            if isinstance(message, Failed):
+                worker.may_go, failure = True, failure or message
+                continue
+            hear(message)
+            if isinstance(message, Stopped):
+                worker.may_go, interruption.asked = True, interruption.asked or signal.SIGTERM
+            elif isinstance(message, Ready | Done):
+                worker.hand(waiting.popleft() if waiting and not is_stopping else None)
+    if failure is not None:
+        raise _error(failure)
+
+
+def _error(failure: Failed) -> DigitforgeError:
+    where = "" if failure.name is None else f"specialist {failure.name}: "
+    error = failure.kind(f"{where}{failure.message}")
+    error.add_note(failure.trace)
+    return error
+
+
+def _death(worker: Worker, code: int) -> Failed:
+    """What to say of a worker that told nothing before it ended."""
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return Failed(
+        worker.name, DigitforgeError, f"its worker {how}; go on with --resume, and fewer --workers if memory was short"
+    )
+
+
+@contextmanager
+def _started_calmly(threads: int) -> Iterator[None]:
+    """Processes that are started meanwhile compute with so many threads (0: as many as they like), and no signal meets
+    one before it can hear it: what is blocked here stays blocked there."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    if threads:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    blocked = {signal.SIGINT, signal.SIGTERM}
+    resource_tracker.ensure_running()  # it comes with the first process, and would unblock both
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, blocked) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if before is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+        else:
+            os.environ["OMP_NUM_THREADS"] = before

@@ -1,0 +1,202 @@
+"""`specialists`: one small model for each label of a data set, trained side by side as one job, kept as one file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from digitforge.card import Card
+from digitforge.data import DIGIT_NAMES, DataSet, Progress, load_data
+from digitforge.errors import DataError, InterruptionError, RunError, UserError
+from digitforge.files import write_whole
+from digitforge.forge import Forge
+from digitforge.metrics.evaluate import evaluate
+from digitforge.onnx_file import available_cores, open_onnx
+from digitforge.recipe import LENGTHS, Recipe, full_key, load_recipe
+from digitforge.runs import RunFolder, SpecialistsFolder, check_goes_on, new_specialists_folder
+from digitforge.set_file import set_card, write_set
+from digitforge.sheets import model_sheet, png_bytes
+from digitforge.studies.crew import Crew, train_all
+from digitforge.studies.worker import Job, Message, Ready, Task, work
+from digitforge.training.interruption import Interruption
+
+DEFAULT_RECIPE = "express"
+VERB = "specialists"
+_ACCELERATORS = ("cuda", "mps")
+
+
+class Watcher(Protocol):
+    """Something that watches a job."""
+
+    def started(self, folder: SpecialistsFolder, recipe: Recipe, finished: Sequence[str]) -> None:
+        """Training begins, or goes on with the labels of the recipe that are not yet finished."""
+
+    def heard(self, message: Message) -> None:
+        """A worker has told something."""
+
+    def ended(self) -> None:
+        """Training has ended, or was interrupted; what the set draws is measured after that."""
+
+
+def train_specialists(
+    recipe: str | Recipe | None = None,
+    data: str | Path | DataSet | None = None,
+    *,
+    settings: Mapping[str, object] | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    workers: int | None = None,
+    watcher: Watcher | None = None,
+    progress: Progress | None = None,
+) -> SpecialistsFolder:
+    """Train a recipe on each label alone and return the job's folder, which holds a run a label and the set of models.
+
+    Arguments are those of train(), with these differences. Lengths in `settings` are each label's own; `data.digits`
+    names the labels, all by default. out: by default `runs/NAME-specialists-SEED`, numbered if taken.
+    workers: processes that train side by side; by default one a core, each computing with one thread, and one alone for
+    an accelerator. They are spawned, so a script that calls this needs the usual `if __name__ == "__main__":`.
+
+    Raises RecipeError, DataError, RunError or OutputError before anything is written; InterruptionError after SIGINT or
+    SIGTERM, when every worker has saved its state; the error of the first label that fails, its name before it.
+    """
+    if workers is not None and workers < 1:
+        raise UserError(f"a job needs at least one worker, not {workers}")
+    settings = {full_key(key): value for key, value in (settings or {}).items()}
+    if data is not None:
+        settings["data.name"] = data.name if isinstance(data, DataSet) else str(data)
+    folder = SpecialistsFolder(Path(out)) if out is not None else None
+    if resume and folder is None:
+        raise RunError("--resume needs to know which job: name its folder with --out")
+    saved = folder.read_recipe() if resume and folder is not None and folder.recipe.is_file() else None
+    asked = ask(recipe, settings, saved, folder)
+    if saved is not None and folder is not None and folder.is_finished:
+        return folder
+    data_set = data if isinstance(data, DataSet) else load_data(asked.data.name, progress=progress)
+    asked = with_labels(asked, data_set)
+    if saved is None or folder is None:
+        folder = choose_folder(folder, asked, resume)
+    runs = {name: folder.run(data_set.train.label_of(name), name) for name in asked.data.digits}
+    job = Job(asked, data if isinstance(data, DataSet) else None)
+    if not all(run.is_finished for run in runs.values()):
+        train_runs(job, runs, folder, workers, watcher)
+    finish(folder, {data_set.train.label_of(name): run for name, run in runs.items()})
+    return folder
+
+
+def choose_folder(folder: SpecialistsFolder | None, asked: Recipe, resume: bool) -> SpecialistsFolder:
+    """The folder of a new job: the one that is asked for, which must be free, or the default."""
+    if folder is None:
+        return new_specialists_folder(None, asked)
+    if resume and folder.path.is_dir() and any(folder.path.iterdir()):
+        folder.read_recipe()  # raises, as it holds none
+    return new_specialists_folder(folder.path, asked)
+
+
+def ask(
+    recipe: str | Recipe | None, settings: Mapping[str, object], saved: Recipe | None, folder: SpecialistsFolder | None
+) -> Recipe:
+    """The recipe that is asked for: a new one, or the saved one of the job to resume, which must be the same."""
+    if saved is None:
+        base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
+        asked = base.with_settings(settings)
+        is_settled = asked.compute.threads or asked.compute.device in _ACCELERATORS
+        return asked if is_settled else asked.with_settings({"compute.threads": 1})
+    assert folder is not None
+    asked = saved.with_settings(settings)
+    check_goes_on(folder.path, saved, recipe, asked, [key for key in settings if key not in LENGTHS])
+    if length(asked) != length(saved):
+        raise RunError(
+            f"each run in {folder.path} takes {length(saved)}, not {length(asked)}; "
+            "resume them as they are, or choose another --out"
+        )
+    return asked
+
+
+def with_labels(recipe: Recipe, data: DataSet) -> Recipe:
+    """The recipe with the name of every label that gets a specialist. Raises DataError for one without images."""
+    train, counts = data.train, data.train.counts
+    names = recipe.data.digits or [name for name, count in zip(train.names, counts, strict=True) if count]
+    for name in names:
+        if not counts[train.label_of(name)]:
+            raise DataError(f"{data.name} holds no training image of {name}; leave it out of --digits")
+    return recipe.with_settings({"data.digits": list(dict.fromkeys(names))})
+
+
+def length(recipe: Recipe) -> str:
+    """How long a run of a recipe is, in words."""
+    training = recipe.training
+    if training.seconds is not None:
+        return f"{training.seconds:g} s"
+    return f"{training.images:,} images" if training.images is not None else f"{training.epochs:g} epochs"
+
+
+def train_runs(
+    job: Job, runs: Mapping[str, RunFolder], folder: SpecialistsFolder, workers: int | None, watcher: Watcher | None
+) -> None:
+    """Bring every label's run to its end; the job's folder is made once a worker has said what it computes with."""
+    tasks = [Task(name, run) for name, run in runs.items() if not run.is_finished]
+    is_known = folder.recipe.is_file()
+
+    def hear(message: Message) -> None:
+        nonlocal is_known
+        if isinstance(message, Ready) and not is_known:
+            is_known = True
+            folder.create(job.recipe.model_copy(update={"compute": message.compute}))
+        if watcher is not None:
+            watcher.heard(message)
+
+    if watcher is not None:
+        watcher.started(folder, job.recipe, [name for name, run in runs.items() if run.is_finished])
+    try:
+        with Interruption() as interruption, Crew(work, job, crew_size(job.recipe, len(tasks), workers)) as crew:
+            train_all(crew, tasks, hear, interruption)
+            if interruption.asked:
+                raise interruption.error(folder.path, VERB)
+    except InterruptionError:
+        raise
+    except BaseException:
+        _forget(folder, runs)
+        raise
+    finally:
+        if watcher is not None:
+            watcher.ended()
+
+
+def crew_size(recipe: Recipe, tasks: int, workers: int | None) -> int:
+    """How many processes train at once: by default so many that all cores compute, or one for an accelerator."""
+    compute = recipe.compute
+    if compute.device in _ACCELERATORS:
+        return 1
+    return min(workers or max(1, available_cores() // max(1, compute.threads)), tasks)
+
+
+def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> Card:
+    """Write the set of the finished runs' models, by their labels, what it measures, its sheet, and the hashes of all.
+
+    The figures are those of the images that the set draws, labels after the training frequencies.
+    """
+    for path in folder.path.glob(".*.part"):  # what a job that was killed here was writing
+        path.unlink()
+    cards = {label: Card.from_json(open_onnx(run.model).card) for label, run in runs.items()}
+    models = {label: run.model.read_bytes() for label, run in runs.items()}
+    card = set_card(cards, folder.read_recipe().model_dump(mode="json", exclude_none=True))
+    write_set(folder.model, card, models)
+    forge = Forge.load(folder.model)
+    if card.names == DIGIT_NAMES and forge.classifier is not None:
+        with suppress(DataError):  # images that were handed in, or have gone since: the set is no worse for that
+            card = replace(card, figures=evaluate(forge).for_card())
+            write_set(folder.model, card, models)
+    write_whole(folder.final_sheet, png_bytes(model_sheet(forge)))
+    folder.write_hashes()
+    return card
+
+
+def _forget(folder: SpecialistsFolder, runs: Mapping[str, RunFolder]) -> None:
+    """Remove a job's folder in which no run has begun, such as after a recipe that these images don't fit."""
+    if not any(run.path.exists() for run in runs.values()):
+        with suppress(OSError):  # there may be none, or more in it than ours
+            folder.recipe.unlink(missing_ok=True)
+            folder.path.rmdir()

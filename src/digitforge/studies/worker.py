@@ -1,0 +1,207 @@
+"""A worker: a process of its own that trains one specialist after another and tells how far it is.
+
+Torch is imported when work() runs, since the process that starts the workers needs none.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from digitforge.data import DataSet, load_data
+from digitforge.errors import DigitforgeError, InterruptionError
+from digitforge.recipe import Recipe
+from digitforge.runs import RunFolder
+from digitforge.sections import Compute
+
+if TYPE_CHECKING:
+    from digitforge.training.observers import Tick
+    from digitforge.training.plan import Plan
+
+_TOLD_EVERY = 0.3  # seconds between two messages on how far a run is
+_GRACE = 30.0  # seconds in which a worker whose parent has gone may still save its state
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all specialists have in common: the recipe as asked for, and images that were handed in, if any."""
+
+    recipe: Recipe
+    data: DataSet | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One specialist: the name of its label, and the folder of its run."""
+
+    name: str
+    folder: RunFolder
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker can begin; compute: what "auto" means on this machine."""
+
+    compute: Compute
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Training of a label begins, or goes on, at `images` of `total` images."""
+
+    name: str
+    images: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A label's discriminator has seen so many real images."""
+
+    name: str
+    images: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """A label's run is finished: `images` in `seconds` of training steps."""
+
+    name: str
+    images: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A worker has ended with an error; name: of the label that it was training, if any. trace: where it happened."""
+
+    name: str | None
+    kind: type[DigitforgeError]
+    message: str
+    trace: str = ""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A worker was asked to end; the state of what it was training is saved."""
+
+
+Message = Ready | Begun | Moved | Done | Failed | Stopped
+
+
+def work(line: Connection, job: Job, is_first: bool) -> None:
+    """Train every task that comes along the line, telling of it, until None comes or a signal asks to stop.
+
+    is_first: an accelerator is served by the first worker alone; the others then end at once.
+    """
+    stop = _Stop()
+    _end_with_parent()
+    teller = _Teller(line, stop)
+    try:
+        _train_tasks(line, job, is_first, teller)
+    except InterruptionError:
+        teller.tell(Stopped())
+    except EOFError:
+        return  # the parent has gone
+    except DigitforgeError as error:
+        teller.tell(Failed(teller.name, type(error), str(error), traceback.format_exc()))
+    except Exception as error:
+        message = (
+            f"an unexpected {type(error).__name__} ({error}); run it again with --debug to see where, and report it"
+        )
+        teller.tell(Failed(teller.name, DigitforgeError, message, traceback.format_exc()))
+
+
+def _train_tasks(line: Connection, job: Job, is_first: bool, teller: _Teller) -> None:
+    from digitforge.training.compute import resolve_compute
+    from digitforge.training.train import train
+
+    compute = resolve_compute(job.recipe.compute)
+    if compute.device != "cpu" and not is_first:
+        return
+    teller.tell(Ready(compute))
+    name = job.recipe.data.name
+    data = job.data or replace(load_data(name), name=name)
+    while (task := line.recv()) is not None and not teller.stop.asked:
+        teller.name = task.name
+        recipe = job.recipe.with_settings({"data.digits": [task.name]})
+        train(recipe, data, out=task.folder.path, resume=True, observers=[teller])
+        last = task.folder.read_stats()[-1]
+        teller.tell(Done(task.name, last["images"], last["clock"]["seconds"]))
+        teller.name = None
+    if teller.stop.asked:
+        teller.tell(Stopped())
+
+
+class _Stop:
+    """Whether SIGTERM has come while nothing was trained; a run that is under way hears it itself."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._hear)
+        if hasattr(signal, "pthread_sigmask"):  # Ctrl-C stays blocked: the parent alone hears it, and asks to stop
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+
+
+class _Teller:
+    """An observer that tells the parent how far a run is, and the run if it is to stop.
+
+    name: of the label that is trained now.
+    """
+
+    def __init__(self, line: Connection, stop: _Stop) -> None:
+        self._line = line
+        self.stop = stop
+        self.name: str | None = None
+        self._due = 0.0
+
+    def tell(self, message: Message) -> None:
+        """Send a message, if anybody is there to hear it."""
+        with suppress(OSError):
+            self._line.send(message)
+
+    def started(self, plan: Plan, folder: RunFolder, images: int) -> None:
+        """Tell what begins."""
+        self.tell(Begun(str(self.name), images, plan.times.images))
+
+    def stepped(self, images: int) -> None:
+        """Tell how far it is, now and then; a request to stop that came before the first step is passed on."""
+        if self.stop.asked:
+            signal.raise_signal(signal.SIGTERM)
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + _TOLD_EVERY
+            self.tell(Moved(str(self.name), images))
+
+    def ticked(self, tick: Tick) -> None:
+        """Nothing: the statistics are in the run folder."""
+
+    def ended(self) -> None:
+        """Nothing: what follows tells more."""
+
+
+def _end_with_parent() -> None:
+    """Have this process end when its parent does: in peace if it can, else by force."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_GRACE)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
