@@ -183,7 +183,7 @@ class Forge:
         if not self.can_blend:
             raise ModelError(
                 f"{self.path.name} draws whole digits and nothing between two of them, as older model files and sets "
-                "of specialists do; export or train it again, or stay within one digit"
+                "of specialists do; train it again, or stay within one digit"
             )
         classes = len(self.card.names)
         unused = np.asarray(self.card.frequencies) == 0

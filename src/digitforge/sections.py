@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal
 
@@ -36,9 +37,10 @@ class Interval(Section):
         return cls(count=size, unit="images" if unit == "image" else "epochs")
 
     def in_images(self, run_images: int, epoch_images: int) -> int:
-        """The interval in images, at least one."""
+        """The interval in images, at least one; parts of a run are rounded up, so that the last one ends with it."""
         size = {"images": 1, "epochs": epoch_images, "run": run_images}[self.unit]
-        return max(1, round(self.count * size))
+        exact = self.count * size
+        return max(1, math.ceil(round(exact, 6)) if self.unit == "run" else round(exact))
 
 
 class Data(Section):
@@ -66,7 +68,7 @@ class Networks(Section):
     latent_size: Positive = 100  # numbers a latent has
     latent: Literal["normal", "uniform"] = "normal"  # N(0, 1), or uniform in -1..1
     pixels: Literal["signed", "unit"] = "signed"  # images in -1..1 (the generator ends in tanh) or 0..1 (sigmoid)
-    generator_width: Positive = 64  # channels of the narrowest hidden layer
+    generator_width: Positive = 64  # channels that all of a family's layers are multiples or parts of
     discriminator_width: Positive = 64
     leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0  # share of D's activations dropped

@@ -34,7 +34,7 @@ TRANSITIONS = 128 * 64 + 64 * 32
 def test_parameter_counts(conditional: bool, labels: int) -> None:
     pair = as_recommended(conditional=conditional)
     assert trainable(pair.generator) == (64 + labels + 1) * 128 * 49 + BLOCKS + TRANSITIONS + 33
-    assert trainable(pair.discriminator) == 32 + BLOCKS + TRANSITIONS + 128 * 49 * 64 + 65 + labels * 64
+    assert trainable(pair.discriminator) == 64 + BLOCKS + TRANSITIONS + (128 * 49 + 1) * 64 + 65 + labels * 64
 
 
 @pytest.mark.parametrize(("shape", "sides"), [(GREY, (7, 14, 28)), (COLOUR, (8, 16, 32))])

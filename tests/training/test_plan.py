@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -147,6 +148,15 @@ def test_a_tick_is_due_in_the_step_that_completes_its_interval_and_at_the_end(
     due = with_images(plan(**settings), 192)
     found = [due.times.images_after(step) for step in range(1, due.times.steps + 1) if due.is_due("tick", step)]
     assert found == expected
+
+
+def test_accuracies_are_measured_at_ticks_and_the_last_tick_ends_with_the_run() -> None:
+    whole = with_images(plan(record__tick="1/30 run", record__accuracy="1/7 run"), 10_007)
+    ticks = [steps for steps in range(1, whole.times.steps + 1) if whole.is_due("tick", steps)]
+    accuracies = [steps for steps in range(1, whole.times.steps + 1) if whole.is_due("accuracy", steps)]
+    assert set(accuracies) <= set(ticks)
+    assert ticks[-1] == whole.times.steps
+    assert min(later - earlier for earlier, later in pairwise(ticks)) >= 20  # of 20.8 steps each
 
 
 def test_resolving_twice_changes_nothing() -> None:

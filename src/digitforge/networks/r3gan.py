@@ -79,7 +79,7 @@ def _discriminator(outline: Outline) -> Discriminator:
     channels, height, width = outline.shape
     narrow, slope, dropout = outline.discriminator_width, outline.leaky_slope, outline.dropout
     layers = nn.Sequential(
-        nn.Conv2d(channels, narrow, 1, bias=False),
+        nn.Conv2d(channels, narrow, 1),
         Residual(narrow, slope, dropout),
         nn.AvgPool2d(2),
         nn.Conv2d(narrow, 2 * narrow, 1, bias=False),
@@ -89,7 +89,7 @@ def _discriminator(outline: Outline) -> Discriminator:
         Residual(4 * narrow, slope, dropout),
         Residual(4 * narrow, slope, dropout),
         Flatten(),
-        nn.Linear(4 * narrow * (height // 4) * (width // 4), _LOGIT_FEATURES, bias=False),
+        nn.Linear(4 * narrow * (height // 4) * (width // 4), _LOGIT_FEATURES),
     )
     return Discriminator(layers, Logit(_LOGIT_FEATURES, outline.classes))
 

@@ -96,11 +96,15 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
 
 
 def with_images(plan: Plan, images: int) -> Plan:
-    """The plan with its length set in images, and the intervals of what it records with it."""
+    """The plan with its length set in images, and the intervals of what it records with it.
+
+    Accuracies come with every so many ticks, so that no tick is cut short by them.
+    """
     recipe = plan.recipe
     images = max(images, recipe.training.batch_size)
-    settings: dict[str, object] = {"training.images": images}
-    for key in RECORDS:
-        interval = Interval.parse(getattr(recipe.record, key)).in_images(images, plan.epoch_images)
-        settings[f"record.{key}"] = f"{interval} images"
-    return plan.with_recipe(recipe.with_settings(settings))
+    intervals = {
+        key: Interval.parse(getattr(recipe.record, key)).in_images(images, plan.epoch_images) for key in RECORDS
+    }
+    intervals["accuracy"] = max(1, round(intervals["accuracy"] / intervals["tick"])) * intervals["tick"]
+    settings: dict[str, object] = {f"record.{key}": f"{interval} images" for key, interval in intervals.items()}
+    return plan.with_recipe(recipe.with_settings(settings | {"training.images": images}))

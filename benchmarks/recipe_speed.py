@@ -1,0 +1,92 @@
+"""How fast does each recipe train? Blocks of steps of all recipes, taken in turns, so that noise hits them alike.
+
+    python benchmarks/recipe_speed.py [--seconds 2] [--rounds 6] [RECIPE...]
+
+Prints images a second (real images shown to D, steps alone) and the ratio to dcgan: medians over the rounds with the
+lowest and highest. Keeps them in benchmarks/results/recipe_speed.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from digitforge.data import load_data
+from digitforge.recipe import load_recipe, recipe_names
+from digitforge.training.compute import start_fabric
+from digitforge.training.plan import make_plan, with_images
+from digitforge.training.trainer import Trainer
+
+RESULTS = Path(__file__).parent / "results" / "recipe_speed.json"
+YARDSTICK = "dcgan"
+ENDLESS = 2**40  # images; no run here ends
+
+
+def main() -> None:
+    """Time the recipes and keep the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", nargs="*", default=recipe_names(), help="which ones [default: all]")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of steps a block")
+    parser.add_argument("--rounds", type=int, default=6)
+    options = parser.parse_args()
+    names = list(dict.fromkeys([YARDSTICK, *options.recipes]))
+    steps = {name: stepper(name) for name in names}
+    for take, size in steps.values():
+        speed(take, size, options.seconds)
+    rounds = [{name: speed(*steps[name], options.seconds) for name in names} for _ in range(options.rounds)]
+    found = {name: summary([each[name] for each in rounds], [each[YARDSTICK] for each in rounds]) for name in names}
+    for name, figures in found.items():
+        low, high = figures["images_per_second_range"]
+        print(f"{name:16} {figures['images_per_second']:7,.0f} images/s ({low:,.0f} to {high:,.0f})  ", end="")
+        print(f"{figures['ratio']:.2f} x {YARDSTICK}")
+    told = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(), "rounds": options.rounds}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(told | {"seconds_a_block": options.seconds, "recipes": found}, indent=2) + "\n")
+
+
+def stepper(name: str) -> tuple[Callable[[], None], int]:
+    """What takes a step of a recipe at its first batch size, and the images that it shows to D."""
+    settings = {"training.images": ENDLESS, "training.batch_doublings": 0, "training.pretrain_images": 0}
+    recipe = load_recipe(name).with_settings(settings)
+    plan = make_plan(recipe, load_data(recipe.data.name))
+    return Trainer(with_images(plan, ENDLESS), start_fabric(plan.recipe)).step, recipe.training.batch_size
+
+
+def speed(take_step: Callable[[], None], size: int, seconds: float) -> float:
+    """Images a second over a block of steps."""
+    start, taken = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        take_step()
+        taken += 1
+    return taken * size / (time.perf_counter() - start)
+
+
+def summary(speeds: list[float], yardstick: list[float]) -> dict[str, object]:
+    """Medians and ranges over the rounds; a ratio is that of one round."""
+    ratios = [mine / its for mine, its in zip(speeds, yardstick, strict=True)]
+    return {
+        "images_per_second": round(statistics.median(speeds), 1),
+        "images_per_second_range": [round(min(speeds), 1), round(max(speeds), 1)],
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_range": [round(min(ratios), 3), round(max(ratios), 3)],
+    }
+
+
+def machine() -> str:
+    """Processor, cores and PyTorch, in words."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return f"{model}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}"
+
+
+if __name__ == "__main__":
+    main()
