@@ -1,25 +1,37 @@
-"""Pictures of what a run trains on."""
+"""Pictures of a run on its way: what its generator draws, and what it trains on in the same layout."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from digitforge.data import Digits
 from digitforge.randomness import stream
 from digitforge.sheets import MODEL_COLUMNS, Picture, enlarged, grid, labelled_sheet
 from digitforge.training.plan import Plan
 
-_UNLABELLED = 100  # images of a sheet without labels
+UNLABELLED = 100  # images of a sheet without labels
+
+
+def run_sheet(digits: Digits, conditional: bool) -> Picture:
+    """Images in the layout of a run's samples: a row of ten a label where the generator is told labels, else ten a row.
+
+    Returns uint8 [H, W] or [H, W, 3].
+    """
+    if conditional:
+        return np.asarray(labelled_sheet(digits, MODEL_COLUMNS))
+    return enlarged(grid(digits.images, MODEL_COLUMNS))
 
 
 def real_sheet(plan: Plan) -> Picture:
     """Real training images in the layout of the run's samples: uint8 [H, W] or [H, W, 3].
 
-    A row of ten a label where the generator is told labels; else a hundred as they come, ten a row. Fewer where there
-    are fewer. Always the same of one data set, so that runs can be held against each other.
+    Ten of each label where the generator is told labels; else a hundred as they come. Fewer where there are fewer.
+    Always the same of one data set, so that runs can be held against each other.
     """
+    conditional = plan.recipe.networks.conditional
     order = stream(0, "real sheet").permutation(len(plan.train))
-    if not plan.recipe.networks.conditional:
-        return enlarged(grid(plan.train.images[order[:_UNLABELLED]], MODEL_COLUMNS))
-    labels = plan.train.labels[order]
-    chosen = [order[labels == label][:MODEL_COLUMNS] for label in np.flatnonzero(plan.train.counts)]
-    return np.asarray(labelled_sheet(plan.train.take(np.concatenate(chosen)), MODEL_COLUMNS))
+    chosen = [order[:UNLABELLED]]
+    if conditional:
+        labels = plan.train.labels[order]
+        chosen = [order[labels == label][:MODEL_COLUMNS] for label in np.flatnonzero(plan.train.counts)]
+    return run_sheet(plan.train.take(np.concatenate(chosen)), conditional)

@@ -24,19 +24,18 @@ from digitforge.networks.players import Generator
 from digitforge.randomness import draw_latents, stream
 from digitforge.runs import RunFolder
 from digitforge.sections import Optimiser
-from digitforge.sheets import Picture, beside, enlarged, grid, labelled_sheet
+from digitforge.sheets import MODEL_COLUMNS, Picture, beside, enlarged, grid
 from digitforge.training.accuracy import discriminator_accuracy
 from digitforge.training.batches import Batches
 from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, save_checkpoint
 from digitforge.training.ema import Average, measured
 from digitforge.training.interruption import Interruption
 from digitforge.training.observers import Observer, Tick
+from digitforge.training.pictures import UNLABELLED, run_sheet
 from digitforge.training.plan import RECORDS, Plan
 from digitforge.training.schedule import rate_factor
 from digitforge.training.step import STEPS, Game, pretraining_step
 
-_SHEET_ROWS = 10  # of a sheet without labels
-_SHEET_COLUMNS = 10
 _COUNTS = 3  # in a state's sums, how many of each term stand so far behind the terms
 
 
@@ -130,18 +129,16 @@ class Trainer:
         """The same latents through the generator as it would be used now: a row a label where it is told labels."""
         plan, networks = self.plan, self.plan.recipe.networks
         present = np.flatnonzero(plan.train.counts)
-        labels = np.repeat(present if networks.conditional else np.zeros(_SHEET_ROWS, np.int64), _SHEET_COLUMNS)
+        labels = np.repeat(present, MODEL_COLUMNS) if networks.conditional else np.zeros(UNLABELLED, np.int64)
         latents = draw_latents(stream(0, "sheet"), len(labels), networks.latent_size, networks.latent)
         images = draw(self.generator(), torch.from_numpy(latents), torch.from_numpy(labels), plan)
-        if not networks.conditional:
-            return enlarged(grid(images, _SHEET_COLUMNS))
-        return np.asarray(labelled_sheet(Digits(images, labels, plan.train.names), _SHEET_COLUMNS))
+        return run_sheet(Digits(images, labels, plan.train.names), networks.conditional)
 
     def _real_beside_noise(self) -> Picture:
         """What D sees first: the beginning of the first batch at the left, of the noise at the right."""
-        count, pixels = _SHEET_ROWS * _SHEET_COLUMNS // 2, self.plan.recipe.networks.pixels
+        count, pixels = UNLABELLED // 2, self.plan.recipe.networks.pixels
         kinds = (self.batches.batch(0).images, self.batches.noise(0))
-        halves = [grid(to_uint8(images[:count], pixels).cpu().numpy(), _SHEET_COLUMNS // 2) for images in kinds]
+        halves = [grid(to_uint8(images[:count], pixels).cpu().numpy(), MODEL_COLUMNS // 2) for images in kinds]
         return enlarged(beside(halves))
 
     def generator(self) -> Generator:
