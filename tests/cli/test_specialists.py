@@ -15,20 +15,9 @@ from digitforge.runs import SpecialistsFolder
 from digitforge.studies.worker import Begun, Done, Message, Moved, Ready
 from tiny_models import card_table, write_model
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 RECIPE = load_recipe("express").with_settings({"data.digits": ["3", "5", "7"], "training.seed": 2})
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of these tests' own, so that mnist-5k is parsed once."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def folder(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DIGITFORGE_CACHE", str(cache))
-    return tmp_path
 
 
 def test_the_options_become_settings_of_every_specialist(

@@ -16,20 +16,9 @@ from digitforge.errors import RecipeError, UserError
 from digitforge.recipe import Recipe, load_recipe, parse_recipe
 from digitforge.training.compute import resolve_compute
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 NO_LENGTH: dict[str, float | int | None] = {}
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache of these tests' own, so that mnist-5k is parsed once."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def folder(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DIGITFORGE_CACHE", str(cache))
-    return tmp_path
 
 
 @pytest.mark.parametrize(
