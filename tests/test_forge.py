@@ -20,7 +20,16 @@ from digitforge.data import Digits
 from digitforge.errors import ModelError, UserError
 from digitforge.forge import UNLABELLED, Forge
 from digitforge.randomness import draw_latents, stream
-from tiny_models import HASH, LATENT, LEVEL, card_table, write_classifier, write_model
+from tiny_models import (
+    HASH,
+    LATENT,
+    LEVEL,
+    card_table,
+    stacked_card,
+    write_classifier,
+    write_model,
+    write_stacked_model,
+)
 
 UNEVEN = [100, 200, 300, 400, 0, 0, 0, 0, 0, 0]
 
@@ -213,6 +222,23 @@ def test_a_hopeless_digit_is_given_up_with_the_yield(tmp_path: Path, classifier:
     path = write_model(tmp_path / "narrow.onnx", conditional=False, spread=0.1)
     with pytest.raises(ModelError, match="0 of 20,000"):
         Forge.load(path, classifier=classifier).generate(9, count=2)
+
+
+def test_a_digit_is_as_rare_as_its_share_in_training(tmp_path: Path, classifier: Classifier) -> None:
+    """Of 1 in 5,000 training images, some 5 in 20,000 drawn are no reason to give up."""
+    card = card_table(conditional=False, frequencies=[*[555] * 9, 1])
+    path = write_model(tmp_path / "narrow.onnx", conditional=False, card=card, spread=1.35)
+    drawn = Forge.load(path, classifier=classifier).generate_with_yield(9, count=15)
+    assert drawn.drawn > forge_module.HOPELESS_AFTER
+    assert drawn.share < forge_module.HOPELESS_YIELD
+
+
+def test_a_thousand_labels_are_not_all_named(tmp_path: Path) -> None:
+    forge = Forge.load(write_stacked_model(tmp_path / "model.onnx", card=stacked_card()))
+    with pytest.raises(ModelError, match="knows 1,000 labels from 000 to 999, not '7'"):
+        forge.generate(7)
+    digits = forge.generate("357", 5)
+    assert np.rint(digits.images.mean((0, 2, 3)) / LEVEL).tolist() == [3, 5, 7]
 
 
 def test_a_specialist_needs_no_filter(tmp_path: Path) -> None:

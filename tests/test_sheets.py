@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from PIL import Image
 from digitforge import sheets
 from digitforge.data import Digits
 from digitforge.errors import OutputError
-from digitforge.sheets import enlarged, grid, labelled_sheet, png_bytes, square_grid
+from digitforge.forge import Forge
+from digitforge.sheets import enlarged, grid, labelled_sheet, model_sheet, png_bytes, square_grid
+from tiny_models import stacked_card, write_classifier, write_model, write_stacked_model
 
 RNG = np.random.default_rng(0)
 
@@ -103,3 +106,21 @@ def test_a_sheet_of_large_images_or_many_gaps_is_bounded_by_its_pixels() -> None
     names = tuple(map(str, range(1000)))
     with pytest.raises(OutputError):
         labelled_sheet(Digits(np.zeros((3999, 1, 28, 28), np.uint8), uneven, names))
+
+
+def test_of_a_model_of_a_thousand_labels_some_are_shown(tmp_path: Path) -> None:
+    forge = Forge.load(write_stacked_model(tmp_path / "model.onnx", card=stacked_card()))
+    sheet = model_sheet(forge)
+    assert sheet.mode == "RGB"
+    assert sheet.size[1] == (26 * (28 + sheets.GAP) + 27 * sheets.BAND_GAP) * sheets.SCALE
+
+
+def test_a_model_that_is_told_none_of_a_thousand_labels_shows_a_hundred_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digitforge.classifier.PINNED", write_classifier(tmp_path / "classifier.onnx"))
+    card = stacked_card(conditional=False)
+    forge = Forge.load(write_model(tmp_path / "free.onnx", conditional=False, shape=(3, 28, 28), card=card))
+    sheet = np.asarray(model_sheet(forge))
+    assert sheet.shape == (560, 560, 3)
+    np.testing.assert_array_equal(sheet, enlarged(grid(forge.generate(count=100).images, 10)))

@@ -120,6 +120,12 @@ def test_one_label_makes_a_grid_and_several_a_labelled_sheet(tmp_path: Path) -> 
     assert Image.open(tmp_path / "sheet.png").height > 10 * 28 * 2
 
 
+def test_many_labels_make_a_grid(tmp_path: Path) -> None:
+    images, names = np.zeros((36, 1, 28, 28), np.uint8), tuple(map(str, range(40)))
+    save(tmp_path / "grid.png", Digits(images, np.arange(36), names))
+    assert Image.open(tmp_path / "grid.png").size == (6 * 28 * 2, 6 * 28 * 2)
+
+
 def test_images_without_labels_say_so(tmp_path: Path) -> None:
     digits = some_digits(4, 3, UNLABELLED)
     save(tmp_path / "x.npz", digits)

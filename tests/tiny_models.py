@@ -36,6 +36,12 @@ def card_table(**changes: Any) -> dict[str, Any]:
     }
 
 
+def stacked_card(**changes: Any) -> dict[str, Any]:
+    """A right card of a model of stacked digits."""
+    names = [f"{number:03}" for number in range(1000)]
+    return card_table(**{"names": names, "frequencies": [10] * 1000, "shape": [3, 28, 28], **changes})
+
+
 def write_model(
     path: Path,
     *,
@@ -101,6 +107,47 @@ def write_model(
     if card is None:
         card = card_table(conditional=conditional, shape=list(shape))
     return _write(path, [*digit, *drawing], inputs, outputs, constants, card)
+
+
+def write_stacked_model(path: Path, *, card: dict[str, Any], last: int = 999) -> Path:
+    """A conditional model of three digits in three channels, each 25 times its digit and a little noise.
+
+    last: the last label that it draws; it stays there for those after it.
+    """
+    noise = np.random.default_rng(0).uniform(-3, 3, (LATENT, 3 * 784)).astype(np.float32)
+    constants = {
+        "noise": noise,
+        "column": np.asarray([-1, 1], np.int64),
+        "low": np.float32(0),
+        "last": np.float32(last),
+        "places": np.asarray([[100, 10, 1]], np.float32),
+        "ten": np.float32(10),
+        "level": np.float32(LEVEL),
+        "channels": np.asarray([-1, 3, 1, 1], np.int64),
+        "shape": np.asarray([-1, 3, 28, 28], np.int64),
+        "high": np.float32(255),
+    }
+    nodes = [
+        _node("Cast", "label", "float", to=TensorProto.FLOAT),
+        _node("Clip", "float low last", "kept"),
+        _node("Reshape", "kept column", "number"),
+        _node("Div", "number places", "tens"),
+        _node("Floor", "tens", "whole"),
+        _node("Mod", "whole ten", "digits", fmod=1),
+        _node("Mul", "digits level", "levels"),
+        _node("Reshape", "levels channels", "base"),
+        _node("MatMul", "latent noise", "flat"),
+        _node("Reshape", "flat shape", "wobble"),
+        _node("Add", "base wobble", "pixels"),
+        _node("Clip", "pixels low high", "clipped"),
+        _node("Cast", "clipped", "images", to=TensorProto.UINT8),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["N", LATENT]),
+        helper.make_tensor_value_info("label", TensorProto.INT64, ["N"]),
+    ]
+    outputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", 3, 28, 28])]
+    return _write(path, nodes, inputs, outputs, constants, card)
 
 
 def write_classifier(path: Path, **changes: Any) -> Path:

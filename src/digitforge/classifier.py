@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitforge.data.digits import Images, Labels
+from digitforge.data.fetch import cache_folder
 from digitforge.errors import ModelError
 from digitforge.onnx_file import OnnxFile, open_onnx
+from digitforge.stacked_file import StackedFile
 
 PINNED = Path(__file__).parent / "assets" / "classifier-28.onnx"
+PROCEDURE = 1  # counts up when own classifiers are trained otherwise, as old ones then measure something else
 BATCH = 500  # images read at once: about 200 MB at the classifier's widest layer
 
 
@@ -41,13 +44,13 @@ class Reading:
 
 
 class Classifier:
-    """A classifier file, ready to read images.
+    """A classifier file, or one that is laid over the channels of colour images, ready to read images.
 
     names: what each label is called; shape: channels, height and width of an image, in pixels.
     card: all that the file says of itself, such as its accuracy.
     """
 
-    def __init__(self, file: OnnxFile) -> None:
+    def __init__(self, file: OnnxFile | StackedFile) -> None:
         self._file = file
         self.card = _parse_card(file)
         self.names: tuple[str, ...] = tuple(self.card["names"])
@@ -58,9 +61,12 @@ class Classifier:
     @classmethod
     def load(cls, path: str | Path | None = None) -> Classifier:
         """The pinned classifier of the package, or the one in a file. Raises ModelError if it is none."""
-        if path is None and not PINNED.is_file():
-            raise ModelError(f"this installation lacks the pinned classifier ({PINNED.name}); install digitforge again")
-        return cls(open_onnx(PINNED if path is None else Path(path)))
+        return cls(_open(path))
+
+    @classmethod
+    def of_channels(cls, path: str | Path | None = None) -> Classifier:
+        """The classifier of stacked digits: each of three channels read by the pinned one, or by that in a file."""
+        return cls(StackedFile(_open(path)))
 
     @property
     def sha256(self) -> str:
@@ -95,6 +101,55 @@ class Classifier:
         return Reading(features, logits)
 
 
+def classifier_for(
+    shape: tuple[int, int, int],
+    names: tuple[str, ...],
+    given: Classifier | None = None,
+    *,
+    data_sha256: str | None = None,
+) -> Classifier | None:
+    """The first classifier here that reads images of this shape and knows every one of these labels; None if none.
+
+    given: the only one to ask. data_sha256: of the data set that they come from, whose own classifier may be in the
+    cache.
+    """
+    candidates = _candidates(data_sha256) if given is None else [given]
+    return next((classifier for classifier in candidates if classifier.fits(shape, names)), None)
+
+
+def own_classifier_path(data_sha256: str) -> Path:
+    """Where a data set's classifier lies once it is trained; `data_sha256`: `Digits.sha256` of its training part."""
+    return cache_folder() / "classifiers" / f"{data_sha256[:16]}.onnx"
+
+
+def cached_classifier(data_sha256: str) -> Classifier | None:
+    """The classifier that was trained on just these images and labels; None if there is none that can be used.
+
+    A file that is damaged, of other data or of an older procedure counts as none: it can be made anew.
+    """
+    try:
+        classifier = Classifier.load(own_classifier_path(data_sha256))
+    except ModelError:
+        return None
+    data = classifier.card.get("data")
+    is_of_data = isinstance(data, Mapping) and data.get("sha256") == data_sha256
+    return classifier if is_of_data and classifier.card.get("procedure") == PROCEDURE else None
+
+
+def _open(path: str | Path | None) -> OnnxFile:
+    if path is None and not PINNED.is_file():
+        raise ModelError(f"this installation lacks the pinned classifier ({PINNED.name}); install digitforge again")
+    return open_onnx(PINNED if path is None else Path(path))
+
+
+def _candidates(data_sha256: str | None) -> Iterator[Classifier]:
+    """The classifiers there are, each opened only when those before it don't fit."""
+    yield Classifier.load()
+    yield Classifier.of_channels()
+    if data_sha256 is not None and (own := cached_classifier(data_sha256)):
+        yield own
+
+
 def _batches(images: Images) -> Iterator[Images]:
     for start in range(0, len(images), BATCH):
         yield images[start : start + BATCH]
@@ -104,7 +159,7 @@ def _sizes(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-def _parse_card(file: OnnxFile) -> dict[str, Any]:
+def _parse_card(file: OnnxFile | StackedFile) -> dict[str, Any]:
     """The classifier's card, with names and a shape that can be what they say."""
     try:
         card = json.loads(file.card)

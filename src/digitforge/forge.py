@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitforge.card import Card, CardData, CardLatent
-from digitforge.classifier import Classifier
-from digitforge.data.digits import Digits, Images, Labels
+from digitforge.classifier import Classifier, classifier_for
+from digitforge.data.digits import FEW_LABELS, Digits, Images, Labels, listed
 from digitforge.errors import ModelError, UserError
 from digitforge.onnx_file import BLEND, Port
-from digitforge.randomness import Latents, draw_latents, stream
+from digitforge.randomness import Latents, draw_latents, spread_labels, stream
 from digitforge.set_file import ModelFile, open_model
 
 __all__ = ["UNLABELLED", "Card", "CardData", "CardLatent", "Drawn", "Forge"]
@@ -30,6 +30,7 @@ UNLABELLED = ("unlabelled",)  # the names of digits that nobody told or read a l
 
 # A digit that an unconditional model draws less often than this, once so many images were drawn, is given up.
 HOPELESS_YIELD = 1 / 200
+HOPELESS_SHARE = 1 / 20  # ... and than so much of its share in training, where that is below 1/10
 HOPELESS_AFTER = 20_000  # images; a model of ten digits yields about 1/10, so a common digit never comes near
 
 
@@ -69,7 +70,7 @@ class Forge:
     def load(cls, path: str | Path | None = None, *, classifier: Classifier | None = None) -> Forge:
         """The model of a run's or of specialists' folder, or in a model file; None: the pretrained one in the package.
 
-        classifier: filters and reads what an unconditional model draws; None: the pinned one.
+        classifier: filters and reads what an unconditional model draws; None: the one that fits, mostly the pinned one.
         Raises ModelError that names the file if it is missing, damaged, or not what its card says.
         """
         return cls(open_model(_model_path(path)), classifier)
@@ -103,8 +104,7 @@ class Forge:
     @cached_property
     def classifier(self) -> Classifier | None:
         """What reads the model's images; None if no classifier here reads their size and labels."""
-        classifier = self._given_classifier or Classifier.load()
-        return classifier if classifier.fits(self.card.shape, self.names) else None
+        return classifier_for(self.card.shape, self.names, self._given_classifier, data_sha256=self.card.data.sha256)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -211,22 +211,11 @@ class Forge:
             )
         return self.classifier
 
-    def _spread(self, count: int, seed: int) -> Labels:
-        """`count` labels that follow the training frequencies, in random order.
-
-        Systematic sampling: independent draws would leave digits out of small sets by chance, and fixed shares would
-        begin with the same label whatever the seed; this gives each label its share rounded down or up, in the mean
-        just its share.
-        """
-        rng = stream(seed, "labels")
-        ends = np.cumsum(np.asarray(self.card.frequencies, np.float64))
-        positions = (np.arange(count) + rng.random()) * (ends[-1] / count)
-        # Rounding may put the last position on the very end; the last trained label holds it.
-        labels = np.minimum(np.searchsorted(ends, positions, side="right"), self.card.trained[-1])
-        return rng.permutation(labels.astype(np.int64))
-
     def _draw_told(self, rng: np.random.Generator, label: int | None, count: int, seed: int) -> Iterator[Drawn]:
-        labels = self._spread(count, seed) if label is None else np.full(count, label, np.int64)
+        if label is None:
+            labels = spread_labels(stream(seed, "labels"), self.card.frequencies, count)
+        else:
+            labels = np.full(count, label, np.int64)
         for start in range(0, len(labels), BATCH):
             told = labels[start : start + BATCH]
             yield Drawn(Digits(self._run(self._latents(rng, len(told)), told), told, self.card.names), len(told))
@@ -243,6 +232,8 @@ class Forge:
     ) -> Iterator[tuple[Drawn, Latents]]:
         """Draw, and keep what the classifier takes for `label`, with its latents, until `count` are kept."""
         wanted = classifier.names.index(self.card.names[label])
+        share = self.card.frequencies[label] / sum(self.card.frequencies)
+        hopeless = min(HOPELESS_YIELD, HOPELESS_SHARE * share)
         kept = drawn = 0
         while kept < count:
             latents = self._latents(rng, BATCH)
@@ -253,7 +244,7 @@ class Forge:
             drawn += used
             digits = Digits(images[places], np.full(len(places), label, np.int64), self.card.names)
             yield Drawn(digits, used), latents[places]
-            if kept < count and drawn >= HOPELESS_AFTER and kept < drawn * HOPELESS_YIELD:
+            if kept < count and drawn >= HOPELESS_AFTER and kept < drawn * hopeless:
                 raise ModelError(
                     f"{self.path.name} draws too few of {self.card.names[label]!r}: {kept:,} of {drawn:,} images were "
                     "read as it; ask for another digit, or use a conditional model"
@@ -315,4 +306,6 @@ def _model_path(path: str | Path | None) -> Path:
 
 
 def _enumerate(names: tuple[str, ...]) -> str:
+    if len(names) > FEW_LABELS:
+        return listed(names)
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,6 +1,7 @@
 """Randomness: every random number comes from (seed, purpose, index), never from hidden state."""
 
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,3 +23,17 @@ def draw_latents(rng: np.random.Generator, count: int, size: int, distribution: 
     if distribution == "uniform":
         return rng.random((count, size), dtype=np.float32) * 2 - 1
     return rng.standard_normal((count, size), dtype=np.float32)
+
+
+def spread_labels(rng: np.random.Generator, frequencies: Sequence[int], count: int) -> NDArray[np.int64]:
+    """`count` labels that follow the frequencies [classes], in random order: int64 [count].
+
+    Systematic sampling: independent draws would leave labels out of small sets by chance, and fixed shares would begin
+    with the same label whatever the seed; this gives each label its share rounded down or up, in the mean just its
+    share.
+    """
+    ends = np.cumsum(np.asarray(frequencies, np.float64))
+    positions = (np.arange(count) + rng.random()) * (ends[-1] / count)
+    # Rounding may put the last position on the very end; the last label that occurs holds it.
+    labels = np.minimum(np.searchsorted(ends, positions, side="right"), np.flatnonzero(frequencies)[-1])
+    return rng.permutation(labels.astype(np.int64))

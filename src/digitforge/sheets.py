@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from digitforge.data.digits import Digits, Images
+from digitforge.data.digits import FEW_LABELS, Digits, Images, few_of
 from digitforge.errors import OutputError
 
 if TYPE_CHECKING:
@@ -87,7 +87,12 @@ def labelled_sheet(digits: Digits, columns: int | None = None) -> Image.Image:
 
 
 def model_sheet(forge: Forge) -> Image.Image:
-    """A few images of each label that a model draws, a row a label; fewer of a label that it hardly draws."""
+    """A few images of each label that a model draws, a row a label; fewer of a label that it hardly draws.
+
+    Of many labels 26 are shown; a model that is told none of many shows a hundred images as they come.
+    """
+    if len(forge.names) > FEW_LABELS and not forge.is_told:
+        return Image.fromarray(enlarged(grid(forge.generate(count=MODEL_COLUMNS**2).images, MODEL_COLUMNS)))
     return labelled_sheet(_by_label(forge), MODEL_COLUMNS)
 
 
@@ -116,7 +121,8 @@ def check_fits(count: int, height: int, width: int, places: int | None = None) -
 
 def _by_label(forge: Forge) -> Digits:
     if forge.is_told:
-        parts = [forge.generate(name, MODEL_COLUMNS) for name in forge.names]
+        shown = few_of(np.asarray(forge.card.trained, np.int64))
+        parts = [forge.generate(forge.card.names[label], MODEL_COLUMNS) for label in shown]
         images = np.concatenate([part.images for part in parts])
         return Digits(images, np.concatenate([part.labels for part in parts]), forge.card.names)
     drawn = forge.generate(count=_DRAWN_FREELY)

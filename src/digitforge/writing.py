@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from digitforge.data.digits import Digits, Images
+from digitforge.data.digits import FEW_LABELS, Digits, Images
 from digitforge.data.idx import write_idx
 from digitforge.errors import OutputError
 from digitforge.files import make_folder, write_whole, written_whole
@@ -172,7 +172,7 @@ def _check_png(order: Order) -> None:
 
 def _write_png(order: Order, parts: Iterable[Digits]) -> list[Path]:
     digits = _joined(order, parts)
-    many = digits.names != UNLABELLED and np.count_nonzero(digits.counts) > 1
+    many = digits.names != UNLABELLED and 1 < np.count_nonzero(digits.counts) <= FEW_LABELS
     write_whole(order.path, png_bytes(labelled_sheet(digits) if many else enlarged(square_grid(digits.images))))
     return [order.path]
 

@@ -34,3 +34,12 @@ def test_a_path_is_counted_by_label_with_its_notes(tmp_path: Path, capsys: pytes
     assert "7: " in out
     assert "resized" in out
     assert "sha256" in out
+
+
+def test_many_labels_are_counted_by_their_range(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = np.concatenate([np.repeat(np.arange(300), 10), np.zeros(10, int)])
+    np.savez(tmp_path / "own.npz", images=np.zeros((3010, 28, 28), np.uint8), labels=labels)
+    assert main(["data", str(tmp_path / "own.npz")]) == 0
+    out = capsys.readouterr().out
+    assert "(300 labels, 9 to 18 images each)" in out
+    assert "299:" not in out

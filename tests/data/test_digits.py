@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from digitforge.data import Digits
+from digitforge.data.digits import few_of, listed
 from digitforge.errors import DataError
 
 
@@ -80,3 +81,16 @@ def test_hash_sees_pixels_labels_and_order_but_not_the_layout_in_memory() -> Non
     assert strided.sha256 == data.sha256
     assert digits([1, 2, 4]).sha256 != data.sha256
     assert data.take(np.array([1, 0, 2])).sha256 != data.sha256
+
+
+def test_many_labels_are_named_by_their_ends() -> None:
+    assert listed(("cat", "horse")) == "cat, horse"
+    assert listed([f"{number:03}" for number in range(1000)]) == "1,000 labels from 000 to 999"
+
+
+def test_of_many_labels_some_at_equal_distances_are_shown() -> None:
+    np.testing.assert_array_equal(few_of(np.arange(3, 13)), np.arange(3, 13))
+    shown = few_of(np.arange(1000))
+    assert (len(shown), shown[0], shown[-1]) == (26, 0, 999)
+    assert set(np.diff(shown).tolist()) == {39, 40}
+    assert len(few_of(np.empty(0, np.int64))) == 0

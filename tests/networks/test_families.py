@@ -23,7 +23,7 @@ told_or_not = pytest.mark.parametrize("conditional", [False, True], ids=["untold
 
 @every_family
 @told_or_not
-@pytest.mark.parametrize("shape", [GREY, COLOUR, (1, 8, 12), (3, 12, 8)], ids=str)
+@pytest.mark.parametrize("shape", [GREY, COLOUR, (3, 28, 28), (1, 8, 12), (3, 12, 8)], ids=str)
 def test_latents_become_images_and_images_logits(family: str, conditional: bool, shape: Shape) -> None:
     pair = make(family, shape, conditional=conditional)
     labels = torch.arange(5)

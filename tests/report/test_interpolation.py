@@ -25,7 +25,7 @@ from digitforge.report.interpolation import (
     there_and_back,
 )
 from digitforge.set_file import set_card, write_set
-from tiny_models import LATENT, LEVEL, card_table, write_classifier, write_model
+from tiny_models import LATENT, LEVEL, card_table, stacked_card, write_classifier, write_model, write_stacked_model
 
 SIDE = 28
 
@@ -221,6 +221,12 @@ def test_a_strip_of_a_loop_shows_every_digit_and_what_lies_between(forge: Forge)
     strip = strip_of_route(forge, plan_route(forge, count=2))[::2, ::2]
     columns = [strip[:, left : left + SIDE].mean() / LEVEL for left in range(0, strip.shape[1], SIDE)]
     np.testing.assert_allclose(columns, [*np.arange(0, 9.1, 0.5), 4.5, 0], atol=0.2)
+
+
+def test_a_loop_through_a_thousand_labels_stops_at_some(tmp_path: Path) -> None:
+    route = plan_route(Forge.load(write_stacked_model(tmp_path / "model.onnx", card=stacked_card())), count=2)
+    assert len(route.labels) == len(route.latents) == 26
+    assert (route.labels[0], route.labels[-1]) == (0, 999)
 
 
 @pytest.mark.parametrize(

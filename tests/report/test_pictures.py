@@ -22,7 +22,7 @@ from digitforge.report.pictures import (
 )
 from digitforge.sheets import png_bytes
 from drawn_runs import SHEET_SIDE, write_run
-from tiny_models import LEVEL, card_table, write_classifier, write_model
+from tiny_models import LEVEL, card_table, stacked_card, write_classifier, write_model, write_stacked_model
 
 SMALL = SHEET_SIDE // 2
 PAPER = 255
@@ -122,6 +122,17 @@ def test_a_conditional_model_is_held_to_what_it_was_asked_for(tmp_path: Path, cl
     best = best_digits(Forge.load(path, classifier=classifier), 100, near_copy=0)
     assert best.counts.tolist() == [0, 10, 0, 10, 0, 0, 0, 0, 0, 0]
     assert abs(best.images[best.labels == 3].mean() - 3 * LEVEL) < 5
+
+
+def test_of_a_thousand_labels_the_best_of_some_are_shown(tmp_path: Path) -> None:
+    classifier = Classifier.of_channels(write_classifier(tmp_path / "classifier.onnx"))
+    path = write_stacked_model(tmp_path / "model.onnx", card=stacked_card(), last=500)
+    best = best_digits(Forge.load(path, classifier=classifier), 260, near_copy=0)
+    np.testing.assert_array_equal(classifier.read(best.images).labels, best.labels)
+    assert best.counts.max() == BEST_A_LABEL
+    shown = np.flatnonzero(best.counts)
+    assert 10 < len(shown) <= 26  # of labels after 500 none are drawn
+    assert shown.max() <= 500
 
 
 def test_near_copies_are_shown_once(tmp_path: Path, classifier: Classifier) -> None:

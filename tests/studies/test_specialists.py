@@ -284,10 +284,19 @@ def test_the_figures_in_the_card_are_those_of_the_images_that_the_set_draws(
     assert card.recipe["data"]["digits"] == ["3", "5"]
     forge = Forge.load(folder.path)
     assert forge.card == card
-    assert evaluate(forge).for_card() == card.figures
+    assert evaluate(forge, details=False).for_card() == card.figures
     assert folder.is_finished
 
 
 def test_starting_a_job_brings_no_torch_into_this_process() -> None:
     script = "import sys, digitforge.studies.specialists; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_more_labels_than_one_job_trains_are_refused() -> None:
+    names = tuple(map(str, range(101)))
+    digits = Digits(np.zeros((101, 1, 8, 8), np.uint8), np.arange(101), names)
+    with pytest.raises(DataError, match="at most 100 specialists, and own has 101 labels; choose some with --digits"):
+        with_labels(tiny_recipe(), DataSet("own", digits, None))
+    chosen = with_labels(tiny_recipe({"data.digits": list(names[:100])}), DataSet("own", digits, None))
+    assert len(chosen.data.digits) == 100

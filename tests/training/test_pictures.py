@@ -12,7 +12,7 @@ from digitforge import classifier as classifier_module
 from digitforge.data import DataSet, Digits
 from digitforge.forge import Forge
 from digitforge.runs import RunFolder
-from digitforge.sheets import SCALE
+from digitforge.sheets import BAND_GAP, GAP, SCALE
 from digitforge.training.finish import write_pictures
 from digitforge.training.pictures import real_sheet
 from digitforge.training.plan import make_plan
@@ -41,6 +41,13 @@ def test_a_labelled_sheet_of_real_images_has_ten_of_each_label_in_its_row() -> N
     tile = (8 * SCALE) ** 2
     for label, row in enumerate(np.array_split(sheet, 3)):
         assert [np.count_nonzero(row == level) // tile for level in levels] == [10 * (label == k) for k in range(3)]
+
+
+def test_of_a_thousand_labels_a_sheet_of_real_images_shows_some() -> None:
+    images, names = np.zeros((3000, 1, 8, 8), np.uint8), tuple(map(str, range(1000)))
+    labels = np.arange(3000) % 1000
+    plan = make_plan(tiny_recipe(), DataSet("own", Digits(images, labels, names), None))
+    assert real_sheet(plan).shape[0] == (26 * (8 + GAP) + 27 * BAND_GAP) * SCALE
 
 
 def test_a_sheet_without_labels_has_a_hundred_training_images_which_are_always_the_same() -> None:

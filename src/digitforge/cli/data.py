@@ -54,5 +54,14 @@ def _describe(loaded: DataSet) -> list[str]:
 
 def _counts(part: str, digits: Digits) -> str:
     channels, height, width = digits.shape
-    by_label = ", ".join(f"{name}: {count:,}" for name, count in zip(digits.names, digits.counts, strict=True))
-    return f"{len(digits):,} {part} images of {height}x{width}x{channels} ({by_label})"
+    return f"{len(digits):,} {part} images of {height}x{width}x{channels} ({_by_label(digits)})"
+
+
+def _by_label(digits: Digits) -> str:
+    """The count of each label, or their range where labels are many."""
+    from digitforge.data.digits import FEW_LABELS
+
+    counts = digits.counts
+    if len(counts) > FEW_LABELS:
+        return f"{len(counts):,} labels, {counts.min():,} to {counts.max():,} images each"
+    return ", ".join(f"{name}: {count:,}" for name, count in zip(digits.names, counts, strict=True))

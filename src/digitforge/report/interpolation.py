@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitforge.data.digits import Images
+from digitforge.data.digits import Images, few_of
 from digitforge.errors import UserError
 from digitforge.forge import Forge
 from digitforge.randomness import Latents
@@ -151,8 +151,8 @@ def eased(positions: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _loop(forge: Forge, count: int, seed: int) -> Route:
-    """Through all digits where labels are told; else, or where there is only one digit, through a few latents."""
-    trained = np.asarray(forge.card.trained, np.int64)
+    """Through the digits, 26 at most, where labels are told; else, or where there is only one, through some latents."""
+    trained = few_of(np.asarray(forge.card.trained, np.int64))
     if forge.is_told and len(trained) > 1:
         return Route(np.stack([forge.latents(None, count, seed)] * len(trained)), trained, is_loop=True)
     latents = _stations(forge.latents(None, _LOOP_STATIONS * count, seed), _LOOP_STATIONS)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from digitforge.data.digits import Digits, Images
+from digitforge.data.digits import Digits, Images, few_of
 from digitforge.errors import ModelError, RunError
 from digitforge.forge import Forge
 from digitforge.randomness import draw_latents, stream
@@ -69,17 +69,23 @@ def best_digits(forge: Forge, count: int = BEST_OF, seed: int = 0, near_copy: fl
     reached 1. Only what it reads as the label counts, and of a model that is told its label only what was drawn for it.
     From the surest down, near-copies of what was taken are passed over; so a label has fewer than ten where the model
     hardly draws it or repeats itself, and none where it never draws it.
+    Of many labels 26 are shown: any for a model that takes them, else some of those that it drew.
     Raises ModelError if the classifier does not read the model's images.
     """
     if forge.classifier is None:
         raise ModelError(f"the pinned classifier can't read what {forge.path.name} draws; leave out the best")
     card, known = forge.card, forge.classifier.names
+    shown = np.asarray(card.trained, np.int64)
+    if card.conditional:
+        shown = few_of(shown)
     latents = draw_latents(stream(seed, "best"), count, card.latent.size, card.latent.distribution)
-    asked = np.resize(np.asarray(card.trained, np.int64), count)
+    asked = np.resize(shown, count)
     images = forge.draw(latents, asked)
     reading = forge.classifier.read(images)
+    columns = np.asarray([known.index(card.names[label]) for label in shown])
+    shown = few_of(shown[np.isin(columns, reading.labels)])
     chosen, labels = [np.empty(0, np.int64)], []
-    for label in card.trained:
+    for label in shown:
         column = known.index(card.names[label])
         fits = (reading.labels == column) & (asked == label if card.conditional else True)
         places = np.flatnonzero(fits)

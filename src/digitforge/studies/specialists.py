@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from digitforge.card import Card
-from digitforge.data import DIGIT_NAMES, DataSet, Progress, load_data
+from digitforge.data import DataSet, Progress, load_data
 from digitforge.errors import DataError, InterruptionError, RunError, UserError
 from digitforge.files import write_whole
 from digitforge.forge import Forge
@@ -25,6 +25,7 @@ from digitforge.training.interruption import Interruption
 
 DEFAULT_RECIPE = "express"
 VERB = "specialists"
+MAX_SPECIALISTS = 100  # a minute each is much already, and Forge holds as many open models
 _ACCELERATORS = ("cuda", "mps")
 
 
@@ -116,9 +117,17 @@ def ask(
 
 
 def with_labels(recipe: Recipe, data: DataSet) -> Recipe:
-    """The recipe with the name of every label that gets a specialist. Raises DataError for one without images."""
+    """The recipe with the name of every label that gets a specialist.
+
+    Raises DataError for a label without images, and for more labels than one job trains.
+    """
     train, counts = data.train, data.train.counts
     names = recipe.data.digits or [name for name, count in zip(train.names, counts, strict=True) if count]
+    if len(names) > MAX_SPECIALISTS:
+        raise DataError(
+            f"a job trains at most {MAX_SPECIALISTS} specialists, and {data.name} has {len(names):,} labels; "
+            "choose some with --digits, or train one model for all"
+        )
     for name in names:
         if not counts[train.label_of(name)]:
             raise DataError(f"{data.name} holds no training image of {name}; leave it out of --digits")
@@ -185,9 +194,9 @@ def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> Card:
     card = set_card(cards, folder.read_recipe().model_dump(mode="json", exclude_none=True))
     write_set(folder.model, card, models)
     forge = Forge.load(folder.model)
-    if card.names == DIGIT_NAMES and forge.classifier is not None:
+    if forge.classifier is not None:
         with suppress(DataError):  # images that were handed in, or have gone since: the set is no worse for that
-            card = replace(card, figures=evaluate(forge).for_card())
+            card = replace(card, figures=evaluate(forge, details=False).for_card())
             write_set(folder.model, card, models)
     write_whole(folder.final_sheet, png_bytes(model_sheet(forge)))
     folder.write_hashes()
