@@ -10,14 +10,17 @@ import pytest
 
 from digitforge.classifier import Classifier
 from digitforge.data import DIGIT_NAMES, DataSet, Digits
+from digitforge.data.stacked import stack
 from digitforge.errors import DataError, ModelError, UserError
 from digitforge.forge import Forge
 from digitforge.metrics import evaluate as evaluate_module
 from digitforge.metrics import reference as reference_module
-from digitforge.metrics.evaluate import Evaluation, evaluate
+from digitforge.metrics.evaluate import evaluate
+from digitforge.metrics.evaluation import Evaluation, Histogram
 from digitforge.metrics.frechet import frechet_distance, moments
-from digitforge.metrics.reference import find_reference, measure_reference, read_reference, write_reference
-from tiny_models import LEVEL, card_table, write_classifier, write_model
+from digitforge.metrics.real import find_real
+from digitforge.metrics.reference import read_shipped, shipped_reference, write_shipped
+from tiny_models import LEVEL, card_table, stacked_card, write_classifier, write_model, write_stacked_model
 
 
 def real_digits(count: int, seed: int, only: tuple[int, ...] = tuple(range(10))) -> Digits:
@@ -51,7 +54,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         train = TRAIN.only([3]) if name == "threes" else TRAIN
         return DataSet(name, train, TEST if name == "tiny-data" else None)
 
-    monkeypatch.setattr(reference_module, "load_data", load)
+    monkeypatch.setattr(evaluate_module, "load_data", load)
     return loaded
 
 
@@ -178,58 +181,161 @@ def test_it_is_plain_json(tmp_path: Path, classifier: Classifier, loads: list[st
     assert table["accuracy"]["n"] == 50
 
 
-def test_a_reference_survives_its_file(tmp_path: Path, classifier: Classifier) -> None:
-    reference = measure_reference(DataSet("tiny-data", TRAIN, TEST), classifier)
-    write_reference(tmp_path / "reference.npz", reference)
-    again = read_reference(tmp_path / "reference.npz")
+def ship(data: DataSet, classifier: Classifier) -> None:
+    write_shipped(reference_module.SHIPPED, find_real(data, classifier), classifier)
+
+
+def test_shipped_moments_survive_their_file(classifier: Classifier) -> None:
+    ship(DataSet("tiny-data", TRAIN, TEST), classifier)
+    again = read_shipped(reference_module.SHIPPED)
     assert again is not None
     assert (again.names, again.data_sha256, again.classifier_sha256) == (DIGIT_NAMES, TRAIN.sha256, classifier.sha256)
-    for one, other in zip(reference.train + reference.test, again.train + again.test, strict=True):
-        np.testing.assert_array_equal(one.mean, other.mean)
-        np.testing.assert_allclose(one.covariance, other.covariance, rtol=1e-12, atol=1e-12)
-        assert one.count == other.count
+    for part, digits in ((again.train, TRAIN), (again.test, TEST)):
+        for label, found in enumerate(part):
+            expected = moments(classifier.read(digits.only([label]).images).features)
+            np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12)
+            np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-12, atol=1e-12)
+            assert found.count == expected.count
 
 
-def test_a_reference_is_measured_once_and_kept(classifier: Classifier, loads: list[str]) -> None:
-    heard: list[str] = []
-    for _ in range(2):
-        find_reference("tiny-data", TRAIN.sha256, classifier, notify=heard.append)
-    assert loads == ["tiny-data"]
-    assert len(heard) == 1
-    assert "800 images" in heard[0]
+@pytest.mark.parametrize("damage", [b"", b"junk", None])
+def test_damaged_moments_are_none(damage: bytes | None, classifier: Classifier) -> None:
+    ship(DataSet("tiny-data", TRAIN, TEST), classifier)
+    content = reference_module.SHIPPED.read_bytes()
+    reference_module.SHIPPED.write_bytes(content[:-200] if damage is None else damage)
+    assert read_shipped(reference_module.SHIPPED) is None
 
 
-def test_a_damaged_reference_in_the_cache_is_measured_again(
-    cache: Path, classifier: Classifier, loads: list[str]
-) -> None:
-    find_reference("tiny-data", TRAIN.sha256, classifier)
-    (kept,) = (cache / "references").iterdir()
-    for content in (b"", b"junk", kept.read_bytes()[:-200]):
-        kept.write_bytes(content)
-        assert find_reference("tiny-data", TRAIN.sha256, classifier).data == "tiny-data"
-    assert len(loads) == 4
-
-
-def test_the_shipped_reference_spares_the_data(classifier: Classifier, loads: list[str]) -> None:
-    write_reference(reference_module.SHIPPED, measure_reference(DataSet("tiny-data", TRAIN, TEST), classifier))
-    assert find_reference("tiny-data", TRAIN.sha256, classifier).train
-    assert find_reference("tiny-data", None, classifier).train
+def test_shipped_moments_spare_key_figures_the_data(tmp_path: Path, classifier: Classifier, loads: list[str]) -> None:
+    model = forge(tmp_path, classifier)
+    from_data = evaluate(model, count=60, details=False, classifier=classifier)
+    ship(DataSet("tiny-data", TRAIN, TEST), classifier)
+    loads.clear()
+    shipped = evaluate(model, count=60, details=False, classifier=classifier)
+    by_name = evaluate(model, "tiny-data", count=60, details=False, classifier=classifier)
     assert loads == []
+    assert shipped.frechet.value == by_name.frechet.value == pytest.approx(from_data.frechet.value, rel=1e-6)
+    assert shipped.histogram == from_data.histogram
 
 
-def test_a_reference_of_another_classifier_is_never_used(
+def test_data_that_cannot_be_had_leave_the_key_figures(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(DataSet("tiny-data", TRAIN, TEST), classifier)
+
+    def fail(name: str, progress: object = None) -> DataSet:
+        raise DataError("no network")
+
+    monkeypatch.setattr(evaluate_module, "load_data", fail)
+    found = evaluate(forge(tmp_path, classifier), count=60, classifier=classifier)
+    assert found.details is None
+    assert found.frechet.n == 60
+    assert any("key figures alone" in note and "no network" in note for note in found.notes)
+
+
+def test_moments_of_another_classifier_are_never_used(tmp_path: Path, classifier: Classifier, loads: list[str]) -> None:
+    other = Classifier.load(write_classifier(tmp_path / "other.onnx", accuracy=0.5))
+    ship(DataSet("tiny-data", TRAIN, TEST), other)
+    assert shipped_reference(DIGIT_NAMES, classifier, sha256=TRAIN.sha256) is None
+    evaluate(forge(tmp_path, classifier), count=60, details=False, classifier=classifier)
+    assert loads == ["tiny-data"]
+
+
+def test_details_are_held_against_the_labels_that_the_model_has(
     tmp_path: Path, classifier: Classifier, loads: list[str]
 ) -> None:
-    other = Classifier.load(write_classifier(tmp_path / "other.onnx", accuracy=0.5))
-    write_reference(reference_module.SHIPPED, measure_reference(DataSet("tiny-data", TRAIN, TEST), other))
-    assert find_reference("tiny-data", TRAIN.sha256, classifier).classifier_sha256 == classifier.sha256
-    assert loads == ["tiny-data"]
+    frequencies = [0, 0, 0, 60, 0, 60, 0, 0, 0, 0]
+    found = evaluate(forge(tmp_path, classifier, frequencies=frequencies), count=120, classifier=classifier)
+    assert found.details is not None
+    assert found.details.precision.reference_n == 120
+    assert found.details.copies is not None
+    assert found.details.copies.reference_n == 120
+    assert {pair.original for pair in found.details.closest} <= set(range(120))
 
 
-def test_a_cache_that_cannot_be_written_costs_only_time(cache: Path, classifier: Classifier, loads: list[str]) -> None:
-    cache.write_text("no folder")
-    assert find_reference("tiny-data", TRAIN.sha256, classifier).train
+def test_labels_of_an_unconditional_model_are_those_that_are_read(
+    tmp_path: Path, classifier: Classifier, loads: list[str]
+) -> None:
+    found = evaluate(forge(tmp_path, classifier, conditional=False), count=600, classifier=classifier)
+    assert found.details is not None
+    assert sum(found.histogram.drawn.values()) == 600
+    assert {pair.original % 10 for pair in found.details.closest} <= {
+        int(name) for name, count in found.histogram.drawn.items() if count
+    }
+
+
+def test_few_images_have_the_key_figures_alone(tmp_path: Path, classifier: Classifier, loads: list[str]) -> None:
+    found = evaluate(forge(tmp_path, classifier), count=5, classifier=classifier)
+    assert found.details is None
+    assert any("too few for more" in note for note in found.notes)
 
 
 def test_the_default_count_is_that_of_mnists_test_images() -> None:
     assert evaluate_module.COUNT == 10_000
+
+
+# Modes: how many of the data's labels are drawn, and how evenly
+
+STACKED, TEST_STACKED = stack(TRAIN, 6000, np.random.default_rng(2)), stack(TEST, 1000, np.random.default_rng(3))
+
+
+@pytest.fixture
+def stacked_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Classifier:
+    """The classifier of stacked digits, which are there under the name "tiny-stacked"."""
+    data = DataSet("tiny-stacked", STACKED, TEST_STACKED)
+    monkeypatch.setattr(evaluate_module, "load_data", lambda name, progress=None: data)
+    return Classifier.of_channels(write_classifier(tmp_path / "classifier.onnx"))
+
+
+def stacked_forge(tmp_path: Path, last: int = 999, **changes: object) -> Forge:
+    data = {"name": "tiny-stacked", "sha256": STACKED.sha256, "count": 6000}
+    card = stacked_card(**{"data": data, "frequencies": STACKED.counts.tolist(), **changes})
+    return Forge.load(write_stacked_model(tmp_path / "model.onnx", card=card, last=last))
+
+
+def test_a_model_that_draws_every_label_covers_all_modes(tmp_path: Path, stacked_reader: Classifier) -> None:
+    found = evaluate(stacked_forge(tmp_path), count=6000, classifier=stacked_reader)
+    present = np.count_nonzero(STACKED.counts)
+    assert found.histogram.modes == found.histogram.modes_in_data == present > 990
+    assert found.histogram.kl == pytest.approx(0, abs=1e-3)
+    assert found.histogram.total_variation == pytest.approx(0, abs=1e-3)
+    assert found.accuracy is not None
+    assert found.accuracy.value == 1
+    assert found.frechet.reference_n == 6000
+    assert found.floor is not None
+    train, test = (moments(stacked_reader.read(each.images).features) for each in (STACKED, TEST_STACKED))
+    assert found.floor.value == pytest.approx(frechet_distance(test, train), rel=1e-5)
+
+
+def test_a_collapsed_model_covers_few_modes(tmp_path: Path, stacked_reader: Classifier) -> None:
+    found = evaluate(stacked_forge(tmp_path, last=4), count=2000, classifier=stacked_reader)
+    drawn = [found.histogram.drawn[f"00{digit}"] / 2000 for digit in range(5)]
+    real = [found.histogram.data[f"00{digit}"] / 6000 for digit in range(5)]
+    kept = [(p, q) for p, q in zip(drawn, real, strict=True) if q]
+    assert found.histogram.modes == len(kept) <= 5
+    total = sum(p for p, _ in kept)
+    assert found.histogram.kl == pytest.approx(sum(p / total * np.log(p / total / q) for p, q in kept if p), rel=1e-6)
+    assert found.histogram.kl > 3
+    assert found.histogram.total_variation > 0.9
+    table = found.as_dict()["histogram"]
+    assert (table["modes"], table["modes_in_data"]) == (len(kept), found.histogram.modes_in_data)
+
+
+def test_a_label_that_the_data_lack_is_no_mode_and_leaves_the_divergence_finite() -> None:
+    histogram = Histogram({"0": 30, "1": 10, "7": 60}, {"0": 50, "1": 50, "7": 0})
+    assert (histogram.modes, histogram.modes_in_data) == (2, 2)
+    assert histogram.kl == pytest.approx(0.75 * np.log(1.5) + 0.25 * np.log(0.5))
+    assert histogram.total_variation == pytest.approx(0.6)
+    assert Histogram({"0": 0, "7": 5}, {"0": 9, "7": 0}).kl is None
+
+
+def test_a_stacked_model_of_some_labels_is_held_against_those(tmp_path: Path, stacked_reader: Classifier) -> None:
+    frequencies = np.where(np.arange(1000) < 5, STACKED.counts, 0).tolist()
+    found = evaluate(stacked_forge(tmp_path, last=4, frequencies=frequencies), count=60, classifier=stacked_reader)
+    assert found.frechet.reference_n == sum(frequencies)
+    assert sum(found.histogram.data.values()) == sum(frequencies)
+
+
+def test_moments_of_mnist_are_not_taken_for_those_of_stacked_digits(tmp_path: Path, stacked_reader: Classifier) -> None:
+    ship(DataSet("tiny-data", TRAIN, TEST), Classifier.load(tmp_path / "classifier.onnx"))
+    assert shipped_reference(STACKED.names, stacked_reader, data="tiny-data") is None

@@ -1,0 +1,199 @@
+"""All that is measured beyond the key figures: where a model's images lie among real ones, digit by digit and stroke
+by stroke, and whether they copy them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitforge.metrics.copies import Nearest, is_copy, nearest
+from digitforge.metrics.distributions import wasserstein
+from digitforge.metrics.figure import Figure
+from digitforge.metrics.frechet import frechet_distance, moments
+from digitforge.metrics.kernel import kernel_distance
+from digitforge.metrics.manifold import overlap
+from digitforge.metrics.real import Measured, Real
+from digitforge.randomness import stream
+
+MOST = 10_000  # images of each kind whose pairs are compared
+NEIGHBOURS = 5  # of precision, recall, density and coverage: Naeem et al. 2020's choice
+FEWEST_OF_A_LABEL = 50  # images of a label below which it has no figures of its own
+CLOSEST = 20  # images that lie closest to a training image, kept so that they can be looked at
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """One property of strokes in drawn and in real images.
+
+    distance: Wasserstein-1 distance between its distributions, in the property's unit. mean, spread (the standard
+    deviation): of the drawn images; `real` is that of real images.
+    """
+
+    distance: Figure
+    mean: Figure
+    spread: Figure
+
+
+@dataclass(frozen=True)
+class OfLabel:
+    """What the images of one label measure against real ones of it, with as many real ones in the model's place."""
+
+    frechet: Figure
+    kernel: Figure
+    stray_marks: Figure | None
+
+
+@dataclass(frozen=True)
+class Closest:
+    """A drawn image and the training image that it is most like.
+
+    image: its index among the drawn ones; original: the index of the training image; relative: see copies.Nearest.
+    """
+
+    image: int
+    original: int
+    relative: float
+
+
+@dataclass(frozen=True)
+class Details:
+    """Figures that need the real images themselves; `real` is what as many held-out images measure in their place.
+
+    kernel: kernel distance (KID); precision, recall, density, coverage: see manifold.Overlap.
+    stroke_width: in pixels; slant: in degrees, positive leans right; stray_marks: share of images with ink apart from
+    the stroke; each None for colour images.
+    copies: share of images that copy a training image, None without held-out images to tell what is one.
+    closest: the images most like a training image, the most like first.
+    by_label: by name, for labels of which enough images were drawn.
+    """
+
+    kernel: Figure
+    precision: Figure
+    recall: Figure
+    density: Figure
+    coverage: Figure
+    stroke_width: Strokes | None
+    slant: Strokes | None
+    stray_marks: Figure | None
+    copies: Figure | None
+    closest: tuple[Closest, ...]
+    by_label: dict[str, OfLabel]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain types."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+
+def measure_details(drawn: Measured, real: Real) -> Details:
+    """Hold drawn images against real ones; the labels of both are indices into the same names."""
+    found = nearest(drawn.digits.images, drawn.digits.labels, real.train.digits)
+    return Details(
+        **_pairwise(drawn, real),
+        stroke_width=_spread(drawn, real, "width"),
+        slant=_spread(drawn, real, "slant"),
+        stray_marks=_stray_marks(drawn, real.test or real.train),
+        copies=_copies(found, real),
+        closest=_closest(found),
+        by_label=_by_label(drawn, real),
+    )
+
+
+def _pairwise(drawn: Measured, real: Real) -> dict[str, Figure]:
+    """Kernel distance and overlap, from equal numbers of drawn and of held-out images against the same real ones."""
+    train = _some(real.train, MOST).features
+    count = min(len(drawn), MOST, *([] if real.test is None else [len(real.test)]))
+    features = [drawn.features[:count]] + ([] if real.test is None else [_some(real.test, count).features])
+    distances = [kernel_distance(each, train) for each in features]
+    figures = {"kernel": Figure(distances[0], count, len(train), *distances[1:])}
+    overlaps = [overlap(train, each, min(NEIGHBOURS, count - 1, len(train) - 1)) for each in features]
+    for name in ("precision", "recall", "density", "coverage"):
+        values = [float(getattr(each, name)) for each in overlaps]
+        figures[name] = Figure(values[0], count, len(train), *values[1:])
+    return figures
+
+
+def _some(measured: Measured, count: int) -> Measured:
+    """At most `count` images, chosen by chance, always the same: MNIST's first test images are its clearest."""
+    if len(measured) <= count:
+        return measured
+    return measured.take(stream(0, "images to compare").permutation(len(measured))[:count])
+
+
+def _spread(drawn: Measured, real: Real, key: str) -> Strokes | None:
+    """A property's distribution; images without it, such as empty ones, are left out."""
+    if not drawn.strokes:
+        return None
+    values, train = _known(drawn.strokes[key]), _known(real.train.strokes[key])
+    test = None if real.test is None else _known(real.test.strokes[key])
+    if min(len(values), len(train), *([] if test is None else [len(test)])) == 0:
+        return None
+    others = train if test is None else test
+
+    def figure(measure: Callable[[NDArray[np.float64]], Any]) -> Figure:
+        return Figure(float(measure(values)), len(values), None, float(measure(others)))
+
+    floor = None if test is None else wasserstein(test, train)
+    distance = Figure(wasserstein(values, train), len(values), len(train), floor)
+    return Strokes(distance, figure(np.mean), figure(np.std))
+
+
+def _known(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    return values[np.isfinite(values)].astype(np.float64)
+
+
+def _stray_marks(drawn: Measured, others: Measured) -> Figure | None:
+    """The share of images with ink apart from the stroke, in drawn and in real images."""
+    if not drawn.strokes or len(drawn) == 0:
+        return None
+    shares = [float((part.strokes["stray"] > 0).mean()) if len(part) else None for part in (drawn, others)]
+    assert shares[0] is not None
+    return Figure(shares[0], len(drawn), None, shares[1])
+
+
+def _copies(found: Nearest, real: Real) -> Figure | None:
+    threshold = real.copy_threshold
+    if threshold is None or real.nearest_to_test is None:
+        return None
+    shares = [float(is_copy(each, threshold).mean()) for each in (found, real.nearest_to_test)]
+    return Figure(shares[0], len(found.indices), len(real.train), shares[1])
+
+
+def _closest(found: Nearest) -> tuple[Closest, ...]:
+    known = np.flatnonzero(found.indices >= 0)
+    first = known[np.argsort(found.relative[known], kind="stable")][:CLOSEST]
+    return tuple(Closest(int(place), int(found.indices[place]), float(found.relative[place])) for place in first)
+
+
+def _by_label(drawn: Measured, real: Real) -> dict[str, OfLabel]:
+    figures = {}
+    for label in np.flatnonzero(drawn.digits.counts >= FEWEST_OF_A_LABEL).tolist():
+        train, test = real.train.only([label]), None if real.test is None else real.test.only([label])
+        count = min(int(drawn.digits.counts[label]), len(test) if test else len(train))
+        if count >= FEWEST_OF_A_LABEL:
+            some = drawn.only([label]).take(np.arange(count))
+            figures[real.train.digits.names[label]] = _of_label(some, train, test and _some(test, count))
+    return figures
+
+
+def _of_label(drawn: Measured, train: Measured, test: Measured | None) -> OfLabel:
+    sets = [drawn] if test is None else [drawn, test]
+    frechet = [frechet_distance(moments(each.features), moments(train.features)) for each in sets]
+    kernel = [kernel_distance(each.features, train.features) for each in sets]
+    stray_marks = _stray_marks(drawn, test or train)
+    counts = len(drawn), len(train)
+    return OfLabel(Figure(frechet[0], *counts, *frechet[1:]), Figure(kernel[0], *counts, *kernel[1:]), stray_marks)
+
+
+def _plain(value: Any) -> Any:
+    """Figures, and what holds them, as plain types."""
+    if isinstance(value, Figure):
+        return value.as_dict()
+    if isinstance(value, Strokes | OfLabel | Closest):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value

@@ -1,0 +1,92 @@
+"""What sets a model's images apart from real ones, in words: which figures are off, by how much, and why it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from digitforge.metrics.details import Details, Strokes
+from digitforge.metrics.figure import Figure
+
+# How far from real images a figure must lie to be worth a sentence. Each is several times what samples of real digits
+# differ by, and well below what blur, noise, collapse or copies that one can see bring about (docs/figures.md).
+FEW_READ = 0.02  # share of images read as asked below that of real ones
+RARE = 1 / 5  # of its share in the data is a label rarely drawn
+RARE_AT_LEAST = 10  # ... if so many images of it were expected
+LOW = 0.75  # of real images' precision or recall, or of the labels that they would have
+WIDTHS_APART = 0.2  # pixels between the distributions of stroke widths
+SLANTS_APART = 3.0  # degrees between those of slants
+TIMES_REAL = 2.0  # as many stray marks as on real images
+TIMES_COPIES = 5.0  # as many copies as held-out images seem to be
+STANDARD_ERRORS = 4.0  # that a share must lie from the real one, so that chance is no finding
+
+
+def describe_labels(accuracy: Figure | None, drawn: Mapping[str, int], data: Mapping[str, int]) -> Iterator[str]:
+    """What is off in how the images are read: digits other than asked for, and labels that are hardly drawn.
+
+    accuracy: share read as asked, with that of real images. drawn, data: images of each label that were read, and that
+    the data have.
+    """
+    if accuracy is not None and accuracy.real is not None and accuracy.value < accuracy.real - FEW_READ:
+        yield (
+            f"mislabelled or unreadable: {1 - accuracy.value:.1%} of the images are not read as the label asked for, "
+            f"against {1 - accuracy.real:.1%} of real ones"
+        )
+    count, total = sum(drawn.values()), sum(data.values())
+    expected = {name: count * number / total for name, number in data.items()}
+    rare = [name for name, wanted in expected.items() if wanted >= RARE_AT_LEAST and drawn.get(name, 0) < RARE * wanted]
+    if rare:
+        named = ", ".join(rare[:10]) + (f" and {len(rare) - 10:,} more" if len(rare) > 10 else "")
+        yield f"collapsed: {named} are drawn less than a fifth as often as in the data"
+        return
+    modes = sum(drawn.get(name, 0) > 0 for name, number in data.items() if number)
+    by_chance = sum(1 - (1 - number / total) ** count for number in data.values())
+    if modes < LOW * by_chance:  # where labels are too many to expect ten images of each
+        yield f"collapsed: {modes:,} of the labels are drawn, where {by_chance:,.0f} of real images' labels would be"
+
+
+def describe_details(details: Details) -> Iterator[str]:
+    """What is off in the figures that are held against real images."""
+    recall, precision = details.recall, details.precision
+    if _is_low(recall):
+        yield (
+            f"little variety: drawn images reach {recall.value:.0%} of the real ones (recall), where other real images "
+            f"reach {recall.real:.0%}"
+        )
+    if _is_low(precision):
+        yield (
+            f"unlike real digits: {precision.value:.0%} of the images lie among real ones (precision), where "
+            f"{precision.real:.0%} of other real images do"
+        )
+    yield from _strokes(details.stroke_width, WIDTHS_APART, "wider: blurred or bold", "thinner: frail or grainy", "px")
+    yield from _strokes(details.slant, SLANTS_APART, "leaning further right", "leaning further left", "degrees")
+    marks, copies = details.stray_marks, details.copies
+    if marks is not None and _exceeds(marks, TIMES_REAL):
+        yield f"noisy: {marks.value:.1%} of the images have stray marks, against {marks.real:.1%} of real ones"
+    if copies is not None and _exceeds(copies, TIMES_COPIES):
+        yield (
+            f"memorised: {copies.value:.1%} of the images copy a training image, where {copies.real:.1%} of held-out "
+            "ones seem to"
+        )
+
+
+def _is_low(share: Figure) -> bool:
+    return share.real is not None and share.value < LOW * share.real
+
+
+def _exceeds(share: Figure, times: float) -> bool:
+    """Whether a share is so many times the real one, and by more than chance would have it."""
+    if share.real is None:
+        return False
+    error = (max(share.real, 1 / share.n) / share.n) ** 0.5
+    return share.value > times * share.real and share.value - share.real > STANDARD_ERRORS * error
+
+
+def _strokes(found: Strokes | None, apart: float, more: str, less: str, unit: str) -> Iterator[str]:
+    if found is None or found.mean.real is None or found.distance.value < apart + (found.distance.real or 0):
+        return
+    difference = found.mean.value - found.mean.real
+    if abs(difference) < apart / 2:
+        yield f"strokes differ from real ones by {found.distance.value:.2f} {unit} in the mean, some up, some down"
+        return
+    way = more if difference > 0 else less
+    yield f"strokes {way}: {found.mean.value:.2f} {unit} in the mean, against {found.mean.real:.2f} of real ones"

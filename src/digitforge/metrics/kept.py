@@ -1,0 +1,46 @@
+"""Evaluations that were made before, kept in the cache by what they are of, since a full one takes a while."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from digitforge import __version__
+from digitforge.data.fetch import cache_folder
+from digitforge.data.sources import Progress
+from digitforge.errors import OutputError
+from digitforge.files import make_folder, write_whole
+from digitforge.forge import Forge
+from digitforge.metrics.evaluate import COUNT, evaluate, fitting_classifier
+from digitforge.metrics.real import Notify
+
+
+def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progress | None = None) -> dict[str, Any]:
+    """A model held against what it was trained on, as Evaluation.as_dict() has it: from the cache, or made now.
+
+    Raises as evaluate() does.
+    """
+    classifier = fitting_classifier(forge)
+    path = cache_folder() / "evaluations" / f"{forge.sha256[:16]}-{classifier.sha256[:16]}-{__version__}.json"
+    kept = _read(path)
+    wanted = {"model_sha256": forge.sha256, "classifier_sha256": classifier.sha256, "count": COUNT, "seed": 0}
+    if kept is not None and kept.get("details") and all(kept.get(key) == value for key, value in wanted.items()):
+        return kept
+    if notify:
+        notify(f"measuring {COUNT:,} images of {forge.path}")
+    found = evaluate(forge, classifier=classifier, notify=notify, progress=progress)
+    try:
+        make_folder(path.parent)
+        write_whole(path, found.to_json().encode())
+    except OutputError:  # it only costs the time to measure again
+        pass
+    return found.as_dict()
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        table = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return table if isinstance(table, dict) else None

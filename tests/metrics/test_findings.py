@@ -1,0 +1,148 @@
+"""Sets made from real digits: each kind of damage moves the figure that should move, and is named by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from digitforge.classifier import Classifier
+from digitforge.data import DataSet, Digits, load_data
+from digitforge.metrics.details import Details, measure_details
+from digitforge.metrics.figure import Figure
+from digitforge.metrics.findings import describe_details, describe_labels
+from digitforge.metrics.frechet import frechet_distance, moments
+from digitforge.metrics.real import Real, find_real, measure
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier.load()
+
+
+@pytest.fixture(scope="module")
+def parts() -> list[Digits]:
+    """Real digits in three parts: to train on, to hold out, and to stand for what a model draws."""
+    digits = load_data("mnist-5k").train
+    order = np.random.default_rng(0).permutation(len(digits))
+    return [digits.take(part) for part in np.split(order, [3_000, 4_000])]
+
+
+@pytest.fixture(scope="module")
+def real(parts: list[Digits], classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> Real:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITFORGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return find_real(DataSet("parts", parts[0], parts[1]), classifier)
+
+
+def with_pixels(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[list[Digits]], Digits]:
+    """What changes the pixels of the third part, as numbers of 0..255."""
+
+    def made(parts: list[Digits]) -> Digits:
+        changed = change(parts[2].images.astype(np.float64))
+        return replace(parts[2], images=changed.round().clip(0, 255).astype(np.uint8))
+
+    return made
+
+
+def one_style(parts: list[Digits]) -> Digits:
+    """A few real digits of each label, again and again."""
+    labels = [np.resize(np.flatnonzero(parts[2].labels == label)[:5], 100) for label in range(10)]
+    return parts[2].take(np.concatenate(labels))
+
+
+def few_labels(parts: list[Digits]) -> Digits:
+    return parts[2].only([0, 1, 2, 4, 6, 7, 8])
+
+
+def faint_copies(parts: list[Digits]) -> Digits:
+    noise = RNG.normal(0, 5, (1000, 1, 28, 28))
+    images = (parts[0].images[:1000] + noise).clip(0, 255).astype(np.uint8)
+    return Digits(images, parts[0].labels[:1000])
+
+
+def mislabelled(parts: list[Digits]) -> Digits:
+    labels = parts[2].labels.copy()
+    labels[:100] = (labels[:100] + 1) % 10
+    return replace(parts[2], labels=labels)
+
+
+def findings(digits: Digits, real: Real, classifier: Classifier) -> tuple[list[str], Details]:
+    drawn = measure(digits, classifier)
+    details = measure_details(drawn, real)
+    assert real.test is not None
+    right, other = (float((part.read == part.digits.labels).mean()) for part in (drawn, real.test))
+    read = {str(label): int((drawn.read == label).sum()) for label in range(10)}
+    data = {str(label): int(count) for label, count in enumerate(real.train.digits.counts)}
+    accuracy = Figure(right, len(drawn), None, other)
+    return [*describe_labels(accuracy, read, data), *describe_details(details)], details
+
+
+def test_real_digits_are_not_complained_of(parts: list[Digits], real: Real, classifier: Classifier) -> None:
+    assert findings(parts[2], real, classifier)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (with_pixels(lambda images: gaussian_filter(images, (0, 0, 1, 1))), "wider: blurred"),
+        (with_pixels(lambda images: np.where(RNG.random(images.shape) < 0.01, 255, images)), "noisy"),
+        (with_pixels(lambda images: images + RNG.normal(0, 60, images.shape)), "unlike real digits"),
+        (one_style, "little variety"),
+        (few_labels, "collapsed: 3, 5, 9 are"),
+        (faint_copies, "memorised: 100.0%"),
+        (mislabelled, "mislabelled"),
+    ],
+    ids=["blurred", "specked", "noisy", "one style", "few labels", "memorised", "mislabelled"],
+)
+def test_damage_is_named(
+    make: Callable[[list[Digits]], Digits], words: str, parts: list[Digits], real: Real, classifier: Classifier
+) -> None:
+    found, _ = findings(make(parts), real, classifier)
+    assert any(words in sentence for sentence in found), found
+
+
+def test_each_figure_moves_with_its_damage(parts: list[Digits], real: Real, classifier: Classifier) -> None:
+    sets = {"as it is": parts[2], "one style": one_style(parts), "copies": faint_copies(parts)}
+    sets["noise"] = with_pixels(lambda images: images + RNG.normal(0, 60, images.shape))(parts)
+    sets["blur"] = with_pixels(lambda images: gaussian_filter(images, (0, 0, 1, 1)))(parts)
+    found = {name: findings(digits, real, classifier)[1] for name, digits in sets.items()}
+    assert found["one style"].recall.value < 0.3 * found["as it is"].recall.value
+    assert found["one style"].coverage.value < 0.3 * found["as it is"].coverage.value
+    assert found["one style"].precision.value > 0.8 * found["as it is"].precision.value
+    assert found["noise"].precision.value < 0.5 * found["as it is"].precision.value
+    assert found["blur"].kernel.value > 10 * abs(found["as it is"].kernel.value)
+    assert found["copies"].copies is not None
+    assert found["as it is"].copies is not None
+    assert found["copies"].copies.value == 1
+    assert found["as it is"].copies.value < 0.02
+    assert {pair.original for pair in found["copies"].closest} <= set(range(1000))
+
+
+def test_more_of_the_same_damage_is_farther_from_real(parts: list[Digits], classifier: Classifier) -> None:
+    train = moments(classifier.read(parts[0].images).features)
+    distances = []
+    for sigma in (0, 20, 40, 80):
+        noisy = with_pixels(lambda images, sigma=sigma: images + RNG.normal(0, sigma, images.shape))(parts)
+        distances.append(frechet_distance(moments(classifier.read(noisy.images).features), train))
+    assert distances == sorted(distances)
+    assert distances[-1] > 20 * distances[0]
+
+
+def test_a_share_that_chance_explains_is_no_finding() -> None:
+    drawn = {"0": 3, "1": 97}
+    assert list(describe_labels(Figure(0.97, 100, None, 0.98), drawn, {"0": 5, "1": 95})) == []
+    assert list(describe_labels(None, drawn, {"0": 500, "1": 500})) != []
+
+
+def test_of_many_labels_too_few_are_a_finding_and_those_that_chance_leaves_out_are_none() -> None:
+    data = {str(label): 60 for label in range(1000)}
+    fresh = np.bincount(RNG.integers(0, 1000, 1000), minlength=1000)
+    assert list(describe_labels(None, {str(label): int(count) for label, count in enumerate(fresh)}, data)) == []
+    (found,) = describe_labels(None, {str(label): 10 for label in range(100)}, data)
+    assert "100 of the labels" in found
