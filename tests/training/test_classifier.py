@@ -7,8 +7,18 @@ import pytest
 import torch
 
 from digitforge.data import DataSet, Digits
+from digitforge.sections import Compute
 from digitforge.training import classifier as classifier_module
-from digitforge.training.classifier import FEATURES, Reader, accuracy, distorted, train_classifier
+from digitforge.training.classifier import (
+    FEATURES,
+    RATE,
+    WEIGHT_DECAY,
+    Reader,
+    accuracy,
+    distorted,
+    train_classifier,
+)
+from digitforge.training.compute import resolve_compute
 
 CLASSES = 4
 
@@ -80,3 +90,59 @@ def test_a_shift_moves_a_picture_by_at_most_its_width(monkeypatch: pytest.Monkey
     moved = (centres - 14).abs()
     assert moved.max() <= 2.01
     assert moved.max() > 1.5
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 128), (3, 64, 48), (2, 128, 128)])
+def test_it_reads_any_channels_and_sizes_from_8_to_128(shape: tuple[int, int, int]) -> None:
+    features, logits = Reader(CLASSES, shape).eval()(torch.zeros(2, *shape, dtype=torch.uint8))
+    assert features.shape == (2, FEATURES)
+    assert logits.shape == (2, CLASSES)
+
+
+def test_large_images_are_halved_before_the_costly_layers() -> None:
+    def costly_size(side: int) -> int:
+        sizes: list[int] = []
+        reader = Reader(CLASSES, (3, side, side)).eval()
+        layer = next(layer for layer in reader.maps if getattr(layer, "out_channels", 0) == 64)
+        layer.register_forward_hook(lambda _layer, _inputs, output: sizes.append(output.shape[-1]))
+        reader(torch.zeros(1, 3, side, side, dtype=torch.uint8))
+        return sizes[0]
+
+    assert [costly_size(side) for side in (28, 32, 40, 64, 128)] == [14, 16, 20, 16, 16]
+
+
+def test_the_pinned_course_draws_its_random_numbers_in_the_order_that_its_file_was_made_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(classifier_module, "BATCH", 32)
+    digits = stripes(80, seed=0)
+    found = train_classifier(DataSet("stripes", digits, None), seed=7, epochs=2)
+    compute = resolve_compute(Compute(device="cpu"))
+    with classifier_module._set_apart(7, compute.threads):
+        reader = Reader(CLASSES).to(memory_format=torch.channels_last)
+        optimiser = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=WEIGHT_DECAY, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, 4, pct_start=1 / 2)
+        for _ in range(2):
+            for chosen in torch.split(torch.randperm(80), 32)[:2]:
+                with torch.autocast("cpu", torch.bfloat16, enabled=compute.precision == "bf16"):
+                    _, logits = reader(distorted(torch.from_numpy(digits.images[chosen.numpy()])))
+                    loss = torch.nn.functional.cross_entropy(logits.float(), torch.from_numpy(digits.labels)[chosen])
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+    for name, value in reader.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], value, msg=name)
+
+
+def test_distortions_can_be_mild_and_bring_the_edge_in() -> None:
+    torch.manual_seed(0)
+    images = torch.full((50, 3, 12, 20), 200, dtype=torch.uint8)
+    assert distorted(images, edges="zeros").min() < 100
+    assert distorted(images, edges="border").min() > 199
+    images[:, :, 4:8, 8:12] = 0
+    torch.manual_seed(1)
+    wide = (distorted(images, edges="border") - images).abs().mean()
+    torch.manual_seed(1)
+    mild = (distorted(images, share=0.25, edges="border") - images).abs().mean()
+    assert 0 < mild < wide / 2

@@ -1,4 +1,4 @@
-"""Training a classifier of 28x28 grey images, whose features the figures are measured in, to one ONNX file.
+"""Training a classifier of small images, whose features the figures are measured in: the pinned one, and users' own.
 
 The pinned one was made by `python -m digitforge.training.classifier --out src/digitforge/assets/classifier-28.onnx`
 on two cores in about six minutes. Another processor rounds otherwise, so its file has another hash: the file decides.
@@ -9,7 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -23,20 +27,46 @@ from digitforge.training.compute import resolve_compute
 
 EPOCHS = 14
 BATCH = 256  # images
-RATE = 4e-3  # of AdamW at its highest, after a warm-up of one epoch
+RATE = 4e-3  # of AdamW at its highest, after a warm-up
 WEIGHT_DECAY = 0.02
 FEATURES = 128  # what the figures are measured in: the averages of the last feature maps
 # The widest random change of a training image, so that features follow the stroke rather than its place.
 TURN, SCALE, SHEAR, SHIFT = 0.2, 0.12, 0.2, 2 / 14  # radians, share, share, half-widths of the image
+MOST_PIXELS = 40  # of the shorter side; larger images are halved first, which keeps their cost near that of 28x28
+STEM = 16  # feature maps of a layer that halves
+SHORTEST = 8  # pixels of a side: two poolings leave 2 of them
+
+Heard = Callable[[int, Tensor], None]  # hears a step's number, from 1, and its loss
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a classifier learns.
+
+    steps: of the optimiser; batch: images a step; warmup: the share of the steps in which the rate rises.
+    distortion: how far images are changed by chance, as a share of the widest change; 0 for not at all.
+    edges: what comes in from beyond an image's edge: "zeros", or "border", the pixels on it.
+    """
+
+    steps: int
+    batch: int
+    warmup: float
+    distortion: float = 1.0
+    edges: Literal["zeros", "border"] = "zeros"
 
 
 class Reader(nn.Module):
-    """uint8 images [N, 1, 28, 28] to features [N, 128] and logits [N, classes]."""
+    """uint8 images [N, C, H, W] to features [N, 128] and logits [N, classes].
 
-    def __init__(self, classes: int) -> None:
+    shape: channels, height and width of an image; a side has at least 8 pixels.
+    """
+
+    def __init__(self, classes: int, shape: tuple[int, int, int] = (1, 28, 28)) -> None:
         super().__init__()
+        halving, maps = _halve(shape)
         self.maps = nn.Sequential(
-            *_convolve(1, 32),
+            *halving,
+            *_convolve(maps, 32),
             nn.MaxPool2d(2),
             *_convolve(32, 64),
             *_convolve(64, 64),
@@ -52,41 +82,57 @@ class Reader(nn.Module):
 
 
 def train_classifier(data: DataSet, seed: int = 0, epochs: int = EPOCHS) -> Reader:
-    """A classifier of `data`'s training images, in evaluation mode, on the CPU."""
+    """The pinned classifier's course on `data`'s training images, told epoch by epoch; in evaluation mode."""
+    epoch = len(data.train) // BATCH
+    start = time.perf_counter()
+
+    def tell(step: int, loss: Tensor) -> None:
+        if step % epoch == 0:
+            spent = time.perf_counter() - start
+            print(f"epoch {step // epoch}/{epochs}  loss {loss.item():.4f}  {spent:.0f} s", flush=True)
+
+    return fit(data.train, Course(epochs * epoch, BATCH, 1 / epochs), seed, tell)
+
+
+def fit(digits: Digits, course: Course, seed: int, heard: Heard | None = None) -> Reader:
+    """A classifier of labelled images, in evaluation mode, on the CPU; PyTorch's own random numbers stay as they were.
+
+    `course.batch` is at most the number of images. heard: hears every step.
+    """
     compute = resolve_compute(Compute(device="cpu"))
-    torch.set_num_threads(compute.threads)
-    torch.manual_seed(seed)
-    reader = Reader(len(data.train.names))
-    reader.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
-    optimiser = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=WEIGHT_DECAY, fused=True)
-    steps = epochs * (len(images) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, steps, pct_start=1 / epochs)
-    for epoch in range(epochs):
-        start = time.perf_counter()
-        for chosen in torch.split(torch.randperm(len(images)), BATCH)[: len(images) // BATCH]:
+    images, labels = torch.from_numpy(digits.images), torch.from_numpy(digits.labels)
+    with _set_apart(seed, compute.threads):
+        reader = Reader(len(digits.names), digits.shape)
+        reader.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimiser = torch.optim.AdamW(reader.parameters(), RATE, weight_decay=WEIGHT_DECAY, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, course.steps, pct_start=course.warmup)
+        for step, chosen in enumerate(_batches(len(images), course), 1):
             with torch.autocast("cpu", torch.bfloat16, enabled=compute.precision == "bf16"):
-                _, logits = reader(distorted(images[chosen]))
+                _, logits = reader(_shown(images[chosen], course))
                 loss = F.cross_entropy(logits.float(), labels[chosen])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-        print(f"epoch {epoch + 1}/{epochs}  loss {loss.item():.4f}  {time.perf_counter() - start:.0f} s", flush=True)
+            if heard:
+                heard(step, loss.detach())
     reader.eval()
     return reader
 
 
-def distorted(images: Tensor) -> Tensor:
-    """Each image turned, scaled, sheared and shifted by chance: float [N, 1, H, W], 0..255."""
+def distorted(images: Tensor, share: float = 1.0, edges: str = "zeros") -> Tensor:
+    """Each image turned, scaled, sheared and shifted by chance: float [N, C, H, W], 0..255.
+
+    share: of the widest change. edges: what comes in from beyond an image's edge, "zeros" or "border".
+    """
     count = len(images)
     turn, scale, shear, across, down = (
-        (torch.rand(count) * 2 - 1) * most for most in (TURN, SCALE, SHEAR, SHIFT, SHIFT)
+        (torch.rand(count) * 2 - 1) * (most * share) for most in (TURN, SCALE, SHEAR, SHIFT, SHIFT)
     )
     cos, sin = turn.cos() / (1 + scale), turn.sin() / (1 + scale)
     maps = torch.stack([cos, shear * cos - sin, across, sin, shear * sin + cos, down], 1).view(count, 2, 3)
     places = F.affine_grid(maps, [count, *images.shape[1:]], align_corners=False)
-    return F.grid_sample(images.float(), places, align_corners=False)
+    return F.grid_sample(images.float(), places, padding_mode=edges, align_corners=False)
 
 
 @torch.no_grad()
@@ -118,6 +164,42 @@ def main() -> None:
     }
     write_whole(arguments.out, classifier_to_onnx(reader, data.train.shape, json.dumps(card)))
     print(f"{arguments.out}: {json.dumps(card)}")
+
+
+@contextmanager
+def _set_apart(seed: int, threads: int) -> Iterator[None]:
+    """PyTorch seeded and with these threads; whoever else computes in this process finds both as they were."""
+    before = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def _batches(count: int, course: Course) -> Iterator[Tensor]:
+    """Places of images, a batch a step, in a new order each time that all were shown (but for a batch's rest)."""
+    epoch = count // course.batch
+    for step in range(course.steps):
+        if step % epoch == 0:
+            order = torch.split(torch.randperm(count), course.batch)
+        yield order[step % epoch]
+
+
+def _shown(images: Tensor, course: Course) -> Tensor:
+    return distorted(images, course.distortion, course.edges) if course.distortion else images
+
+
+def _halve(shape: tuple[int, int, int]) -> tuple[list[nn.Module], int]:
+    """Layers that halve an image until its shorter side is small enough, and the maps that they leave."""
+    maps, side = shape[0], min(shape[1:])
+    layers: list[nn.Module] = []
+    while side > MOST_PIXELS:
+        layers += [*_convolve(maps, STEM), nn.MaxPool2d(2)]
+        maps, side = STEM, side // 2
+    return layers, maps
 
 
 def _convolve(inputs: int, outputs: int) -> list[nn.Module]:
