@@ -42,6 +42,8 @@ def tiny_recipe(settings: Mapping[str, object] | None = None) -> Recipe:
             "tick": "80 images",
             "accuracy": "320 images",
             "accuracy_images": 20,
+            "figures": "240 images",
+            "figure_images": 50,
             "sheet": "112 images",
             "snapshot": "160 images",
         },

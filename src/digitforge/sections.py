@@ -151,11 +151,13 @@ class Record(Section):
     tick: str = "1/50 run"  # a line of statistics
     accuracy: str = "1/10 run"  # D's accuracy, measured at a tick
     accuracy_images: Positive = 2000  # at most so many images of each kind
+    figures: str = "1/10 run"  # what G's images measure, at a tick
+    figure_images: Positive = 1000  # that they are taken from: 0.3 s on two cores
     sheet: str = "1/12 run"  # a grid of the same latents
     snapshot: str = "1/6 run"  # the generator's weights
     checkpoint_seconds: float = Field(default=30.0, gt=0)  # least time between checkpoints to resume from
 
-    @field_validator("tick", "accuracy", "sheet", "snapshot")
+    @field_validator("tick", "accuracy", "figures", "sheet", "snapshot")
     @classmethod
     def _is_interval(cls, value: str) -> str:
         Interval.parse(value)

@@ -190,3 +190,6 @@ def test_figures_are_told_with_their_counts_and_the_floor() -> None:
         "Frechet distance 1.250 (n = 10,000 against 60,000 real)"
     ]
     assert summary({})[0].startswith("no figures")
+    few, many = ({"histogram": {"modes": 9, "modes_in_data": count}} for count in (10, 1000))
+    assert summary(figures | few) == summary(figures)
+    assert summary(figures | many) == [*summary(figures), "labels drawn: 9 of 1,000"]

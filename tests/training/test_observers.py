@@ -11,6 +11,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitforge.runs import RunFolder
+from digitforge.training.diagnosis import Finding
 from digitforge.training.observers import Observer, Recorder, TensorBoard, Tick, flat_scalars
 from digitforge.training.plan import make_plan
 from tiny_runs import tiny_data, tiny_recipe
@@ -104,6 +105,21 @@ def test_what_is_told_again_after_a_resume_is_shown_once(folder: RunFolder, sinc
     expected = [(count, 0.25 if count in again else 0.5) for count in (*counts, 80)]
     assert scalars(folder, "loss/generator") == expected
     assert [event.step for event in shown(folder).Images("samples")] == [*counts, 80]
+
+
+def test_tensorboard_shows_what_goes_wrong_as_text(folder: RunFolder) -> None:
+    findings = (Finding("collapse", "Only 8 is drawn."), Finding("divergence", "It runs away."))
+    sick = line(32) | {"diagnosis": [finding.sentence for finding in findings]}
+    tell(TensorBoard(), folder, Tick(16, line(16), findings=()), Tick(32, sick, findings=findings))
+    events = shown(folder)
+    texts = {
+        tag: [(event.step, event.tensor_proto.string_val[0].decode()) for event in events.Tensors(tag)]
+        for tag in events.Tags()["tensors"]
+    }
+    assert texts == {
+        "diagnosis/collapse/text_summary": [(32, "Only 8 is drawn.")],
+        "diagnosis/divergence/text_summary": [(32, "It runs away.")],
+    }
 
 
 def test_a_line_flattens_to_its_numbers_by_section() -> None:

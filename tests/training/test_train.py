@@ -23,17 +23,20 @@ from digitforge.errors import DataError, DivergenceError, InterruptionError, Rec
 from digitforge.forge import Forge
 from digitforge.metrics import reference as reference_module
 from digitforge.metrics.evaluate import evaluate
+from digitforge.metrics.frechet import frechet_distance, moments
 from digitforge.networks.to_onnx import weights_sha256
+from digitforge.randomness import draw_latents, spread_labels, stream
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
 from digitforge.sections import Training
 from digitforge.training import budget as budget_module
 from digitforge.training.checkpoint import named_tensors
 from digitforge.training.compute import start_fabric
+from digitforge.training.drawing import draw
 from digitforge.training.plan import make_plan
 from digitforge.training.step import STEPS, Game, Outcome
 from digitforge.training.train import train
-from digitforge.training.trainer import Trainer, draw
+from digitforge.training.trainer import Trainer
 from tiny_models import write_classifier
 from tiny_runs import BATCH, IMAGES, Listener, tiny_data, tiny_digits, tiny_recipe, what_must_repeat, write_npz
 
@@ -117,7 +120,7 @@ def test_another_seed_makes_another_model(light_end: None, tmp_path: Path) -> No
 
 
 def test_the_cards_figures_are_what_evaluate_finds_afresh(finished: Finished) -> None:
-    fresh = evaluate(finished.folder.model).as_dict()
+    fresh = evaluate(finished.folder.model, details=False).as_dict()
     figures = dict(Forge.load(finished.folder.model).card.figures)
     assert figures == {key: value for key, value in fresh.items() if key not in ("model", "model_sha256")}
     assert figures["frechet"]["n"] == 10_000
@@ -139,13 +142,34 @@ def test_images_drawn_in_memory_are_those_of_the_model_file(finished: Finished) 
     generator = trainer.generator()
     forge = Forge.load(finished.folder.model)
     assert weights_sha256(generator) == forge.card.weights_sha256
-    latents, labels = torch.randn(60, 6), torch.arange(60) % 10
-    in_memory = draw(generator, latents, labels, plan)
-    from_file = forge.draw(latents.numpy(), labels.numpy())
+    latents, labels = np.random.default_rng(0).standard_normal((60, 6), dtype=np.float32), np.arange(60) % 10
+    in_memory = draw(generator, latents, labels, plan.recipe.networks.pixels)
+    from_file = forge.draw(latents, labels)
     assert in_memory.dtype == from_file.dtype == np.uint8
     # onnxruntime sums in another order, which may round a pixel that lies between two levels to the other one.
     assert np.abs(in_memory.astype(int) - from_file).max() <= 1
     assert (in_memory != from_file).mean() <= 0.01
+
+
+def test_figures_on_the_way_come_from_weights_in_memory_and_are_those_of_the_model_file(finished: Finished) -> None:
+    told = {line["images"]: line["figures"] for line in finished.folder.read_stats() if "figures" in line}
+    assert sorted(told) == [240, 480, 640]
+    forge, last = Forge.load(finished.folder.model), told[640]
+    labels = spread_labels(stream(0, "figures' labels"), forge.card.frequencies, 50)
+    images = forge.draw(draw_latents(stream(0, "figures"), 50, 6, "normal"), labels)
+    assert forge.classifier is not None
+    reading = forge.classifier.read(images)
+    real = forge.classifier.read(finished.listener.plan.train.images).features
+    assert last["frechet"] == pytest.approx(frechet_distance(moments(reading.features), moments(real)), rel=0.02)
+    assert last["spread"] == pytest.approx(np.trace(np.cov(reading.features.T)) / np.trace(np.cov(real.T)), rel=0.02)
+    assert last["accuracy"] == pytest.approx((reading.labels == labels).mean(), abs=0.02)
+    assert sum(last["read"].values()) == last["n"] == 50
+    assert max(abs(last["read"].get(str(digit), 0) - (reading.labels == digit).sum()) for digit in range(10)) <= 1
+    assert told[240] != last
+
+
+def test_what_no_classifier_reads_has_no_figures_on_the_way(light_end: None, tmp_path: Path) -> None:
+    assert not any("figures" in line for line in short(tmp_path / "run").read_stats())
 
 
 def test_the_last_snapshot_holds_the_weights_of_the_model_file(finished: Finished) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 if TYPE_CHECKING:
     from digitforge.data import Progress as DataProgress
     from digitforge.runs import RunFolder
+    from digitforge.training.diagnosis import Finding, Kind
     from digitforge.training.observers import Tick
     from digitforge.training.plan import Plan
 
@@ -20,7 +21,7 @@ _REFRESHES = 4  # a second, few enough to cost training nothing
 
 
 class Display:
-    """An observer that shows a run: images seen and a second, time left, losses, D's accuracies.
+    """An observer that shows a run: images seen and a second, time left, losses, D's accuracies, what goes wrong.
 
     has_started: whether there was anything left to train.
     """
@@ -28,6 +29,7 @@ class Display:
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._progress: Progress | None = None
+        self._wrong: frozenset[Kind] = frozenset()  # what was found wrong when it was last asked
         self.has_started = False
 
     def started(self, plan: Plan, folder: RunFolder, images: int) -> None:
@@ -72,8 +74,17 @@ class Display:
             left = round((self._total - tick.images) * spent / done) if done else 0
             where = f"epoch {tick.line['epoch']:6.2f} {tick.images:>11,} images"
             self._console.print(f"{where}  {text}  {left} s left", highlight=False, soft_wrap=True)
+        if tick.findings is not None:
+            self._warn(tick.findings)
         if self._progress is not None:
             self._progress.update(self._task, told=text)
+
+    def _warn(self, findings: Sequence[Finding]) -> None:
+        """Say what has newly gone wrong; what goes on is not said again, unless it had gone meanwhile."""
+        for finding in findings:
+            if finding.kind not in self._wrong:
+                self._console.print(finding.sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        self._wrong = frozenset(finding.kind for finding in findings)
 
     def ended(self) -> None:
         """End the live line."""

@@ -120,6 +120,8 @@ def report(folder: RunFolder | SpecialistsFolder) -> None:
 
 def summary(figures: dict[str, Any]) -> list[str]:
     """The key figures of a model in words."""
+    from digitforge.data.digits import FEW_LABELS
+
     if not figures:
         return ["no figures: the pinned classifier does not read these images, or their data set cannot be read again"]
     frechet, floor, accuracy = (figures[key] for key in ("frechet", "floor", "accuracy"))
@@ -128,6 +130,9 @@ def summary(figures: dict[str, Any]) -> list[str]:
         lines[0] += f": {figures['ratio']:.1f} F, where F = {floor['value']:.3f} is that of real test images"
     if accuracy is not None:
         lines.append(f"read as the digit asked for: {accuracy['value']:.2%} (n = {accuracy['n']:,})")
+    histogram = figures.get("histogram", {})
+    if histogram.get("modes_in_data", 0) > FEW_LABELS:  # which models of older versions lack
+        lines.append(f"labels drawn: {histogram['modes']:,} of {histogram['modes_in_data']:,}")
     return lines
 
 

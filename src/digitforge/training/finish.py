@@ -8,7 +8,7 @@ from typing import Any
 
 from digitforge import __version__
 from digitforge.card import Card, CardData, CardLatent
-from digitforge.data import DIGIT_NAMES
+from digitforge.classifier import classifier_for
 from digitforge.errors import DataError
 from digitforge.files import make_folder, write_whole
 from digitforge.forge import Forge
@@ -17,6 +17,7 @@ from digitforge.networks.players import Discriminator, Generator
 from digitforge.networks.to_onnx import discriminator_to_onnx, generator_to_onnx, weights_sha256, with_card
 from digitforge.report.figures import figure_bytes, run_figure
 from digitforge.report.history import read_history
+from digitforge.report.page import report_page, shown_run
 from digitforge.report.pictures import BEST_A_LABEL, best_digits, evolution_sheet
 from digitforge.runs import RunFolder
 from digitforge.sheets import labelled_sheet, model_sheet, png_bytes
@@ -34,7 +35,7 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
     write_whole(folder.model, model)
     if can_be_judged(plan):
         try:
-            card = replace(card, figures=evaluate(folder.model).for_card())
+            card = replace(card, figures=evaluate(folder.model, details=False).for_card())
         except DataError:  # images that were handed in, or have gone since: the model is no worse for that
             card = replace(card, figures={})
         write_whole(folder.model, with_card(model, card.to_json()))
@@ -49,7 +50,7 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
 
 
 def write_pictures(forge: Forge, folder: RunFolder) -> None:
-    """Draw what a run came to: its model's sheet, its curves, its samples over time, and what is read best."""
+    """Draw what a run came to: its model's sheet, curves, samples over time, what is read best; and a page of all."""
     write_whole(folder.final_sheet, png_bytes(model_sheet(forge)))
     history = read_history(folder)
     make_folder(folder.curves.parent)
@@ -57,6 +58,7 @@ def write_pictures(forge: Forge, folder: RunFolder) -> None:
     write_whole(folder.evolution, png_bytes(evolution_sheet(folder, history.epochs)))
     if forge.classifier is not None and len(best := best_digits(forge)):
         write_whole(folder.best, png_bytes(labelled_sheet(best, BEST_A_LABEL)))
+    write_whole(folder.report, report_page([shown_run(folder, forge=forge)]).encode())
 
 
 def make_card(plan: Plan, generator: Generator, images: int) -> Card:
@@ -80,5 +82,5 @@ def make_card(plan: Plan, generator: Generator, images: int) -> Card:
 
 
 def can_be_judged(plan: Plan) -> bool:
-    """Whether the pinned classifier reads what this run draws: grey digits of 28x28 pixels."""
-    return plan.train.shape == (1, 28, 28) and plan.train.names == DIGIT_NAMES
+    """Whether a classifier here reads what this run draws, such as grey digits of 28x28 pixels."""
+    return classifier_for(plan.train.shape, plan.train.names) is not None

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from digitforge.files import write_whole
 from digitforge.runs import RunFolder
 from digitforge.sheets import Picture, png_bytes
+from digitforge.training.diagnosis import Finding
 from digitforge.training.plan import Plan
 
 
@@ -19,6 +20,7 @@ class Tick:
     images: real images shown to D so far. line: this tick's statistics, as `stats.jsonl` keeps them; None between
     ticks. sheet: the same latents drawn now, uint8 [H, W] or [H, W, 3]; weights: G's weights as safetensors.
     pretraining: before a run with pretraining, what D is going to tell apart: real images beside noise, as `sheet`.
+    findings: what is wrong with the run by now, as `line` tells it too; None where `line` measured nothing.
     """
 
     images: int
@@ -26,6 +28,7 @@ class Tick:
     sheet: Picture | None = None
     weights: bytes | None = None
     pretraining: Picture | None = None
+    findings: tuple[Finding, ...] | None = None
 
 
 class Observer(Protocol):
@@ -68,7 +71,7 @@ class Recorder:
 
 
 class TensorBoard:
-    """Shows the statistics and sheets in TensorBoard, images seen as its step."""
+    """Shows the statistics, sheets and what is wrong in TensorBoard, images seen as its step."""
 
     def started(self, plan: Plan, folder: RunFolder, images: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -82,6 +85,8 @@ class TensorBoard:
     def ticked(self, tick: Tick) -> None:
         for name, value in flat_scalars(tick.line or {}):
             self._writer.add_scalar(name, value, tick.images)
+        for finding in tick.findings or ():
+            self._writer.add_text(f"diagnosis/{finding.kind}", finding.sentence, tick.images)
         for name, picture in (("samples", tick.sheet), ("pretraining", tick.pretraining)):
             if picture is not None:
                 self._writer.add_image(name, picture, tick.images, dataformats="HW" if picture.ndim == 2 else "HWC")

@@ -16,7 +16,8 @@ from digitforge.sections import Interval
 from digitforge.training.compute import resolve_compute
 from digitforge.training.schedule import Timetable, timetable
 
-RECORDS = ("tick", "accuracy", "sheet", "snapshot")
+RECORDS = ("tick", "accuracy", "figures", "sheet", "snapshot")
+_AT_TICKS = ("accuracy", "figures")
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,14 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
 def with_images(plan: Plan, images: int) -> Plan:
     """The plan with its length set in images, and the intervals of what it records with it.
 
-    Accuracies come with every so many ticks, so that no tick is cut short by them.
+    Accuracies and figures come with every so many ticks, so that no tick is cut short by them.
     """
     recipe = plan.recipe
     images = max(images, recipe.training.batch_size)
     intervals = {
         key: Interval.parse(getattr(recipe.record, key)).in_images(images, plan.epoch_images) for key in RECORDS
     }
-    intervals["accuracy"] = max(1, round(intervals["accuracy"] / intervals["tick"])) * intervals["tick"]
+    for key in _AT_TICKS:
+        intervals[key] = max(1, round(intervals[key] / intervals["tick"])) * intervals["tick"]
     settings: dict[str, object] = {f"record.{key}": f"{interval} images" for key, interval in intervals.items()}
     return plan.with_recipe(recipe.with_settings(settings | {"training.images": images}))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from digitforge.data import Digits
+from digitforge.data.digits import few_of
 from digitforge.errors import DivergenceError, RecipeError, RunError
 from digitforge.networks.build import build
 from digitforge.networks.layers import mean_over_processes, mixes_samples
@@ -28,7 +29,10 @@ from digitforge.sheets import MODEL_COLUMNS, Picture, beside, enlarged, grid
 from digitforge.training.accuracy import discriminator_accuracy
 from digitforge.training.batches import Batches
 from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, save_checkpoint
+from digitforge.training.diagnosis import Finding, diagnose
+from digitforge.training.drawing import draw
 from digitforge.training.ema import Average, measured
+from digitforge.training.figures import Ruler, key_figures, ruler_for
 from digitforge.training.interruption import Interruption
 from digitforge.training.observers import Observer, Tick
 from digitforge.training.pictures import UNLABELLED, run_sheet
@@ -52,6 +56,7 @@ class Trainer:
         self._take_step = STEPS[recipe.training.update]
         self._seconds = 0.0  # spent in steps
         self._last_line = (0, 0.0)  # images seen and seconds spent at the last line of statistics
+        self._lines: list[dict[str, Any]] = []  # of statistics so far, also those told before a resume
 
     @property
     def images(self) -> int:
@@ -122,16 +127,17 @@ class Trainer:
         for line in folder.read_stats():
             if line["images"] <= images:
                 self._last_line = line["images"], line["clock"]["seconds"]
+                self._lines.append(line)
         self._seconds = self._last_line[1]
         return images
 
     def sheet(self) -> Picture:
-        """The same latents through the generator as it would be used now: a row a label where it is told labels."""
+        """The same latents through the generator as it would be used now: a row a label, 26 at most, if told."""
         plan, networks = self.plan, self.plan.recipe.networks
-        present = np.flatnonzero(plan.train.counts)
+        present = few_of(np.flatnonzero(plan.train.counts))
         labels = np.repeat(present, MODEL_COLUMNS) if networks.conditional else np.zeros(UNLABELLED, np.int64)
         latents = draw_latents(stream(0, "sheet"), len(labels), networks.latent_size, networks.latent)
-        images = draw(self.generator(), torch.from_numpy(latents), torch.from_numpy(labels), plan)
+        images = draw(self.generator(), latents, labels, networks.pixels)
         return run_sheet(Digits(images, labels, plan.train.names), networks.conditional)
 
     def _real_beside_noise(self) -> Picture:
@@ -147,22 +153,29 @@ class Trainer:
             return copy.deepcopy(self.state.game.generator).eval()
         return measured(self.state.average.generator, self.plan.recipe.networks, self.plan.frequencies)
 
+    @cached_property
+    def _ruler(self) -> Ruler | None:
+        """What this run's images are measured with; throw-away trainers never ask for it."""
+        return ruler_for(self.plan)
+
     def _tick(self) -> Tick | None:
         """What there is to tell after this step, if anything."""
         plan, step = self.plan, self.state.step
         due = {key: plan.is_due(key, step) for key in RECORDS}
         if not any(due.values()):
             return None
+        line = self._line(due) if due["tick"] or due["accuracy"] or due["figures"] else None
         return Tick(
             images=self.images,
-            line=self._line(self.images, due["accuracy"]) if due["tick"] or due["accuracy"] else None,
+            line=line,
+            findings=self._diagnose(line) if line is not None else None,
             sheet=self.sheet() if due["sheet"] else None,
             weights=self._weights() if due["snapshot"] else None,
         )
 
-    def _line(self, images: int, with_accuracy: bool) -> dict[str, Any]:
+    def _line(self, due: Mapping[str, bool]) -> dict[str, Any]:
         """This tick's line of statistics; the sums start anew."""
-        plan, state = self.plan, self.state
+        plan, state, images = self.plan, self.state, self.images
         previous, seconds = self._last_line
         sums = mean_over_processes(state.sums).tolist()
         terms = zip(("discriminator", "generator", "penalty"), sums, sums[_COUNTS:], strict=False)
@@ -181,9 +194,11 @@ class Trainer:
                 "discriminator": state.game.discriminator_optimiser.param_groups[0]["lr"],
             },
         }
-        if with_accuracy:
+        if due["accuracy"]:
             players = (state.game.generator, state.game.discriminator)
             line["accuracy"] = discriminator_accuracy(players, plan.recipe, plan.train, plan.held_out, images)
+        if due["figures"] and self._ruler is not None:
+            line["figures"] = key_figures(self._ruler, plan, self.generator())
         line["clock"] = {
             "seconds": round(self._seconds, 3),
             "images_per_second": round((images - previous) / max(self._seconds - seconds, 1e-9), 1),
@@ -192,6 +207,18 @@ class Trainer:
         state.sums.zero_()
         self._last_line = images, self._seconds
         return line
+
+    def _diagnose(self, line: dict[str, Any]) -> tuple[Finding, ...] | None:
+        """What is wrong by now, which the line is to tell as well; None where the line measured nothing."""
+        self._lines.append(line)
+        if "accuracy" not in line and "figures" not in line:
+            return None
+        digits = self.plan.train
+        frequencies = dict(zip(digits.names, digits.counts.tolist(), strict=True))
+        findings = diagnose(self._lines, frequencies, self.plan.recipe)
+        if findings:
+            line["diagnosis"] = [finding.sentence for finding in findings]
+        return tuple(findings)
 
     def _agrees_to_stop(self, interruption: Interruption, at_tick: bool) -> bool:
         """Whether a signal ends the run after this step; several processes ask the first one, once a tick."""
@@ -253,11 +280,3 @@ def optimiser(parameters: Iterator[nn.Parameter], settings: Optimiser) -> torch.
         )
     betas = (settings.beta1, settings.beta2)
     return torch.optim.Adam(parameters, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
-
-
-@torch.no_grad()
-def draw(generator: Generator, latents: Tensor, labels: Tensor, plan: Plan) -> NDArray[np.uint8]:
-    """Images [N, C, H, W] from a generator in evaluation mode, in float32."""
-    device = next(generator.parameters()).device
-    images = generator(latents.to(device), labels.to(device))
-    return to_uint8(images, plan.recipe.networks.pixels).cpu().numpy()

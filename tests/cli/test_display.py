@@ -1,0 +1,54 @@
+"""What a person sees of a run: each thing that goes wrong is said when it shows up, and not again while it lasts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from digitforge.cli.display import Display
+from digitforge.runs import RunFolder
+from digitforge.training.diagnosis import Finding
+from digitforge.training.observers import Tick
+from digitforge.training.plan import make_plan
+from tiny_runs import tiny_data, tiny_recipe
+
+
+def shown(capfd: pytest.CaptureFixture[str], *findings: tuple[Finding, ...] | None) -> list[list[str]]:
+    """What is printed at each tick, by lines."""
+    display = Display()
+    display.started(make_plan(tiny_recipe(), tiny_data()), RunFolder(Path("run")), 0)
+    capfd.readouterr()
+    told = []
+    for number, found in enumerate(findings, 1):
+        line = {"images": 80 * number, "loss": {"discriminator": 1.0}, "clock": {"images_per_second": 5.0}}
+        display.ticked(Tick(80 * number, line, findings=found))
+        told.append(capfd.readouterr().err.splitlines())
+    display.ended()
+    return told
+
+
+def test_what_goes_wrong_is_said_once_however_long_it_lasts(capfd: pytest.CaptureFixture[str]) -> None:
+    collapse, few = (
+        Finding("collapse", ("Only [8] are drawn, 3 %; " * 9).strip()),
+        Finding("too-little-data", "Too few."),
+    )
+    again = Finding("collapse", "Only [8] are drawn, 2 %.")
+    told = shown(
+        capfd, (), (collapse,), None, (again,), (few, again), (again, few), (few,), None, (few,), (few, again), (), ()
+    )
+    quiet: list[str] = []
+    assert told == [
+        quiet,
+        [collapse.sentence],  # whole, in one line, brackets and all
+        quiet,
+        quiet,
+        [few.sentence],
+        quiet,
+        quiet,
+        quiet,
+        quiet,
+        [again.sentence],  # it had gone
+        quiet,
+        quiet,
+    ]
