@@ -83,6 +83,11 @@ class RunFolder:
         """What the pinned classifier is surest of, once the run has ended; only where it reads the images."""
         return self.path / "pictures" / "best.png"
 
+    @property
+    def report(self) -> Path:
+        """Everything about the run in one page, once the run has ended."""
+        return self.path / "report.html"
+
     def sample(self, images: int) -> Path:
         """The sheet of the same latents after so many images."""
         return self.path / "samples" / f"{images:0{_DIGITS}d}.png"

@@ -1,4 +1,4 @@
-"""`digitforge compare`: a picture of several runs, a table of what they reached, and one line for each mistake."""
+"""`digitforge compare`: a page on several runs, a table of what they reached, and one line for each mistake."""
 
 from __future__ import annotations
 
@@ -37,9 +37,11 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return said.err
 
 
-def test_runs_are_drawn_and_told_by_what_tells_them_apart(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_are_shown_and_told_by_what_tells_them_apart(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = told(capsys, "a/run", "b/run")
-    assert (folder / "compare.png").read_bytes().startswith(b"\x89PNG")
+    page = (folder / "compare.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "a/run" in page and "b/run" in page
     lines = [line for line in out.splitlines() if "│" in line]
     finished, going = (next(line for line in lines if name in line) for name in ("a/run", "b/run"))
     for word in ("300", "3.0", "1.500", "46.00", "75.00%"):
@@ -49,16 +51,18 @@ def test_runs_are_drawn_and_told_by_what_tells_them_apart(folder: Path, capsys: 
     seed = next(line for line in lines if "training.seed" in line)
     assert "5" in seed and "9" in seed
     assert "training.images" not in out
-    assert "compare.png" in out
+    assert "compare.html" in out
 
 
 def test_a_name_that_is_taken_is_numbered(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "compare.png").write_text("mine")
-    assert "compare-2.png" in told(capsys, "a/run", "b/run")
-    assert (folder / "compare.png").read_text() == "mine"
+    (folder / "compare.html").write_text("mine")
+    assert "compare-2.html" in told(capsys, "a/run", "b/run")
+    assert (folder / "compare.html").read_text() == "mine"
 
 
-@pytest.mark.parametrize(("name", "begin"), [("c.svg", b"<?xml"), ("c.PDF", b"%PDF"), ("new/c.png", b"\x89PNG")])
+@pytest.mark.parametrize(
+    ("name", "begin"), [("c.svg", b"<?xml"), ("c.PDF", b"%PDF"), ("new/c.png", b"\x89PNG"), ("new/c.html", b"<!DOC")]
+)
 def test_out_says_what_is_written_and_where(
     folder: Path, capsys: pytest.CaptureFixture[str], name: str, begin: bytes
 ) -> None:
@@ -71,16 +75,16 @@ def test_equal_runs_are_said_to_be_set_alike(folder: Path, capsys: pytest.Captur
     assert "the runs have the same settings" in told(capsys, "a/run", "c")
 
 
-@pytest.mark.parametrize("name", ["c.jpg", "c", "c.html"])
+@pytest.mark.parametrize("name", ["c.jpg", "c", "c.htm"])
 def test_other_files_are_refused(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    assert ".png, .svg or .pdf" in complaint(capsys, "a/run", "--out", name)
+    assert ".html page, or in a .png, .svg or .pdf" in complaint(capsys, "a/run", "--out", name)
 
 
 def test_what_is_no_run_is_refused_and_nothing_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "b is no run folder" in complaint(capsys, "a/run", "b")
     assert "nowhere is no run folder" in complaint(capsys, "a/run", "nowhere")
     assert "given twice" in complaint(capsys, "a/run", "./a/run")
-    assert not (folder / "compare.png").exists()
+    assert not (folder / "compare.html").exists()
 
 
 def test_a_run_without_statistics_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,8 +95,15 @@ def test_a_run_without_statistics_is_refused(folder: Path, capsys: pytest.Captur
 def test_a_run_that_cannot_be_read_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "b" / "run" / "stats.jsonl").write_text('{"images": 80}\n')
     assert "is damaged at line 1" in complaint(capsys, "a/run", "b/run")
+
+
+def test_what_a_run_lacks_is_told_and_the_rest_is_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "a" / "run" / "model.onnx").write_bytes(b"no model")
-    assert "model.onnx" in complaint(capsys, "a/run")
+    assert main(["compare", "a/run", "b/run"]) == 0
+    said = capsys.readouterr()
+    assert "a/run: model.onnx is missing or damaged" in said.err
+    assert "1.500" not in said.out
+    assert "model.onnx is missing or damaged" in (folder / "compare.html").read_text("utf-8")
 
 
 def test_a_plain_install_is_told_what_to_add(

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digitforge import classifier as classifier_module
 from digitforge.cli import main
 from digitforge.metrics import reference as reference_module
-from tiny_models import LEVEL, card_table, write_classifier, write_model
+from digitforge.metrics.evaluation import Tstr
+from digitforge.metrics.figure import Figure
+from tiny_models import LEVEL, card_table, stacked_card, write_classifier, write_model, write_stacked_model
 
 
 @pytest.fixture(autouse=True)
@@ -36,14 +39,58 @@ def test_the_table_shows_each_model_with_its_numbers_of_images(capsys: pytest.Ca
     out = capsys.readouterr().out
     assert "told.onnx" in out
     assert "free.onnx" in out
-    assert "100.00% (n=300)" in out
+    accuracy = next(line for line in out.splitlines() if "Read as asked" in line and "label" not in line)
+    assert "100.00% (100.00%)" in accuracy
+    assert accuracy.rstrip().endswith("- │")
+    assert "from 300 images each" in out
     assert "other images" in out
+    assert "told.onnx by label" in out
+
+
+def test_the_images_most_like_training_images_are_shown_beside_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "told.onnx", "--count", "60", "--copies", "copies.png"]) == 0
+    with Image.open(folder / "copies.png") as sheet:
+        assert sheet.width > 10 * 28
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["told.onnx", "--copies", "copies.txt"], ".png picture"),
+        (["told.onnx", "free.onnx", "--copies", "copies.png"], "one model"),
+        (["told.onnx", "--copies", "told.onnx/copies.png"], "told.onnx"),
+    ],
+)
+def test_copies_that_cannot_be_shown_are_refused_first(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *words]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert not told.out
+
+
+def test_judges_that_learn_are_asked_for_by_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = Tstr(Figure(0.9, 20), Figure(0.95, 20), 180)
+    monkeypatch.setattr("digitforge.judges.synthetic.train_on_synthetic", lambda *_, **__: found)
+    monkeypatch.setattr("digitforge.judges.inception.inception_distance", lambda *_, **__: Figure(12.5, 300, 180))
+    assert main(["evaluate", "told.onnx", "--count", "300", "--tstr", "--inception", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["tstr"] == found.as_dict()
+    assert told["inception"]["value"] == 12.5
+    assert main(["evaluate", "told.onnx", "--count", "300"]) == 0
+    assert "Inception" not in capsys.readouterr().out
 
 
 def test_json_is_one_entry_a_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "told.onnx", "free.onnx", "--count", "300", "--seed", "2", "--json"]) == 0
     told, free = json.loads(capsys.readouterr().out)
-    assert told["accuracy"] == {"value": 1.0, "n": 300}
+    assert told["accuracy"] == {"value": 1.0, "n": 300, "real": 1.0}
     assert free["accuracy"] is None
     assert told["seed"] == free["seed"] == 2
     assert told["frechet"]["n"] == 300
@@ -55,3 +102,21 @@ def test_other_data_can_be_named(folder: Path, capsys: pytest.CaptureFixture[str
     assert main(["evaluate", "told.onnx", "--data", "copy.npz", "--count", "50", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert "copy" in found["data"]
+
+
+def test_of_a_thousand_labels_the_modes_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = np.arange(2000) % 1000
+    digits = labels[:, None] // [100, 10, 1] % 10
+    images = np.broadcast_to((digits * LEVEL).astype(np.uint8)[:, None, None], (2000, 28, 28, 3))
+    names = np.char.zfill(labels.astype(str), 3)
+    np.savez("stacked.npz", images=images, labels=names, test_images=images[:50], test_labels=names[:50])
+    write_stacked_model(folder / "stacked.onnx", card=stacked_card(), last=99)
+    assert main(["evaluate", "stacked.onnx", "--data", "stacked.npz", "--count", "1000"]) == 0
+    out = capsys.readouterr().out
+    divergence = 0.901 * np.log(901)  # the last label stands for itself and the 900 after it, the others for themselves
+    told = {line.split("│")[1].strip(): line for line in out.splitlines() if line.startswith("│")}
+    assert "100 (1,000)" in told["Labels that occur"]
+    assert f"{divergence:.3f}" in told["Divergence of the labels"]
+    assert "by label" not in out
+    assert "collapsed: 100 of the labels are drawn, where 632 of real" in out
+    assert "000:" not in out

@@ -137,3 +137,30 @@ def test_labels_keep_their_distance_and_their_order() -> None:
 def test_pyplot_and_its_windows_are_never_loaded() -> None:
     code = "import sys, digitforge.report.figures; sys.exit(bool({'matplotlib.pyplot', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_key_figures_over_training_have_panels_where_they_were_measured(tmp_path: Path) -> None:
+    measured = ({"frechet": 40.0, "accuracy": 0.25}, None, {"frechet": 0.5, "accuracy": 0.75})
+    lines = [stats_line(100 * step, step, figures=figures) for step, figures in enumerate(measured, 1)]
+    history = read_history(write_run(tmp_path / "run", lines))
+    for figure in (run_figure(history), comparison_figure([history])):
+        distance, accuracy = (panel(figure, title) for title in ("Frechet distance", "read as asked"))
+        np.testing.assert_array_equal(distance.lines[0].get_xdata(), [100, 300])
+        np.testing.assert_array_equal(distance.lines[0].get_ydata(), [40.0, 0.5])
+        assert distance.get_yscale() == "log"
+        assert len(accuracy.lines) == 1  # a model does not guess at 1/2
+        figure_bytes(figure)
+        low, high = distance.get_ylim()
+        told = [
+            text.get_text()
+            for text, y in zip(distance.get_yticklabels(), distance.get_yticks(), strict=True)
+            if low < y < high
+        ]
+        assert {"1", "10"} <= set(told)
+
+
+def test_a_distance_of_nothing_is_drawn_without_a_logarithm(tmp_path: Path) -> None:
+    history = read_history(write_run(tmp_path / "run", [stats_line(100, 1, figures={"frechet": 0.0})]))
+    figure = run_figure(history)
+    assert panel(figure, "Frechet distance").get_yscale() == "linear"
+    assert figure_bytes(figure)

@@ -1,7 +1,8 @@
-"""`digitforge compare`: the curves of several runs in one picture, and what they reached in a table."""
+"""`digitforge compare`: several runs on one page, and what they reached in a table."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,38 +12,82 @@ import typer
 from digitforge.errors import OutputError, UserError
 
 if TYPE_CHECKING:
+    from digitforge.data.sources import Progress
     from digitforge.report.comparison import Reached
+    from digitforge.report.shown import ShownRun
+    from digitforge.runs import RunFolder
 
-_KINDS = (".png", ".svg", ".pdf")
+_PAGE = ".html"
+_PICTURES = (".png", ".svg", ".pdf")
+_NEEDED = ("matplotlib", "jinja2")  # of the extra `train`
 
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, finished or not.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="A .png, .svg or .pdf picture.", show_default="compare.png, numbered if it exists"),
+        typer.Option(
+            help="An .html page, or the curves alone as .png, .svg or .pdf.",
+            show_default="compare.html, numbered if it exists",
+        ),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Take all figures of finished runs, once; else the key ones.")
+    ] = True,
 ) -> None:
-    """Hold runs against each other: their curves in one picture, figures and settings in a table."""
-    from digitforge.report.comparison import differing_settings, reached
-    from digitforge.report.history import distinguishing_names, read_history
+    """Hold runs against each other: their figures, curves, pictures and settings, on one page that stands alone."""
+    from digitforge.cli.display import download_progress
+    from digitforge.report.comparison import differing_settings
+    from digitforge.report.figures import comparison_figure, figure_bytes
+    from digitforge.report.history import distinguishing_names
+    from digitforge.report.page import report_page, shown_run
     from digitforge.runs import RunFolder
     from digitforge.writing import free_path, write_file
 
-    path = (out or free_path(Path("compare.png"))).expanduser()
+    path = (out or free_path(Path("compare.html"))).expanduser()
     _check_out(path)
     folders = [RunFolder(run.expanduser()) for run in runs]
     names = distinguishing_names([folder.path for folder in folders])
-    histories = [read_history(folder, name) for folder, name in zip(folders, names, strict=True)]
-    found = [reached(folder, history) for folder, history in zip(folders, histories, strict=True)]
-    settings = differing_settings([folder.read_recipe() for folder in folders])
-
-    from digitforge.report.figures import comparison_figure, figure_bytes
-
-    write_file(path, figure_bytes(comparison_figure(histories), path.suffix[1:].lower()))
-    _print_reached(found)
-    _print_settings(names, settings)
+    shown = [shown_run(folder, name) for folder, name in zip(folders, names, strict=True)]
+    if measure and path.suffix.lower() == _PAGE:
+        with download_progress() as progress:
+            shown = [_measured(folder, run, progress) for folder, run in zip(folders, shown, strict=True)]
+    if path.suffix.lower() == _PAGE:
+        content = report_page(shown).encode()
+    else:
+        content = figure_bytes(comparison_figure([run.history for run in shown]), path.suffix[1:].lower())
+    write_file(path, content)
+    for sentence in (sentence for run in shown for sentence in run.left_out):
+        _notify(sentence)
+    _print_reached([run.reached for run in shown])
+    _print_settings(names, differing_settings([run.recipe for run in shown]))
     print(path)
+
+
+def _measured(folder: RunFolder, run: ShownRun, progress: Progress) -> ShownRun:
+    """A finished run with all its figures, or as it is where they can't be taken."""
+    from digitforge.data import load_data
+    from digitforge.errors import DataError, ModelError
+    from digitforge.forge import Forge
+    from digitforge.metrics.kept import kept_evaluation
+    from digitforge.report.copies import copies_of
+    from digitforge.report.page import shown_run
+    from digitforge.sheets import png_bytes
+
+    if run.model_sha256 is None:
+        return run
+    try:
+        forge = Forge.load(folder.model)
+        found = kept_evaluation(forge, _notify, progress)
+        sheet = copies_of(forge, found, load_data(found["data"], progress=progress)) if found["details"] else None
+    except (ModelError, DataError) as error:
+        _notify(f"{run.name} is shown with the figures that it has: {error}")
+        return run
+    return shown_run(folder, run.name, found, copies=png_bytes(sheet) if sheet else None)
+
+
+def _notify(message: str) -> None:
+    print(f"digitforge: {message}", file=sys.stderr)
 
 
 def _check_out(path: Path) -> None:
@@ -51,11 +96,15 @@ def _check_out(path: Path) -> None:
 
     from digitforge.writing import check_place
 
-    if path.suffix.lower() not in _KINDS:
-        raise OutputError(f"runs are compared in a .png, .svg or .pdf picture, not in {path}; give --out such a name")
-    if find_spec("matplotlib") is None:
+    if path.suffix.lower() not in (_PAGE, *_PICTURES):
+        raise OutputError(
+            f"runs are compared in an .html page, or in a .png, .svg or .pdf picture, not in {path}; "
+            "give --out such a name"
+        )
+    if not all(map(find_spec, _NEEDED)):
         raise UserError(
-            "comparing needs matplotlib, which the plain install leaves out: pip install 'digitforge[train]'"
+            f"comparing needs {' and '.join(_NEEDED)}, which the plain install leaves out: "
+            "pip install 'digitforge[train]'"
         )
     check_place(path)
 

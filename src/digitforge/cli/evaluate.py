@@ -1,16 +1,25 @@
-"""`digitforge evaluate`: what models measure, as a table or as JSON."""
+"""`digitforge evaluate`: what models measure, as tables or as JSON."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digitforge.errors import ModelError, OutputError, UserError
+
 if TYPE_CHECKING:
-    from digitforge.metrics.evaluate import Evaluation, Figure
+    from rich.table import Table
+
+    from digitforge.classifier import Classifier
+    from digitforge.data.sources import Progress
+    from digitforge.forge import Forge
+    from digitforge.metrics.evaluation import Evaluation
+    from digitforge.report.quantities import Measured, Quantity
 
 
 def evaluate(
@@ -26,51 +35,171 @@ def evaluate(
     ] = None,
     count: Annotated[int, typer.Option(help="How many images to draw from each model.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the images.")] = 0,
+    tstr: Annotated[
+        bool, typer.Option("--tstr", help="Also train a classifier on the model's images and test it on real ones.")
+    ] = False,
+    inception: Annotated[
+        bool, typer.Option("--inception", help="Also take FID in Inception's features, whose weights are fetched.")
+    ] = False,
+    copies: Annotated[
+        Path | None,
+        typer.Option(help="A .png of the images most like a training image, each beside it.", show_default="none"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a model.")] = False,
 ) -> None:
-    """Measure models: distance to real digits, and how often the digit asked for is the one drawn."""
+    """Measure models: how far from real digits, which digits, how varied, how alike to training images."""
     from digitforge.cli.display import download_progress
     from digitforge.forge import Forge
     from digitforge.metrics.evaluate import evaluate as measure
 
     forges = [Forge.load(model) for model in models] if models else [Forge.load()]
+    _check_copies(copies, forges)
+    evaluations = []
     with download_progress() as progress:
-        evaluations = [measure(forge, data, count, seed, notify=_notify, progress=progress) for forge in forges]
+        for forge in forges:
+            found = measure(
+                forge, data, count, seed, classifier=_reader(forge, data, progress), notify=_notify, progress=progress
+            )
+            if tstr or inception:
+                found = _judged(found, forge, data, seed, progress, tstr=tstr, inception=inception)
+            evaluations.append(found)
+        if copies is not None:
+            _write_copies(copies, forges[0], evaluations[0], progress)
     if as_json:
         print(json.dumps([evaluation.as_dict() for evaluation in evaluations], indent=2, ensure_ascii=False))
     else:
-        _print_table(evaluations, [str(model) for model in models] if models else ["pretrained"])
+        _print_figures(evaluations, [str(model) for model in models] if models else ["pretrained"])
+
+
+def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | None:
+    """What reads a model's images: None leaves it to what is there, else a classifier of the user's own data."""
+    from importlib.util import find_spec
+
+    from digitforge.classifier import classifier_for
+
+    if classifier_for(forge.card.shape, forge.names, data_sha256=forge.card.data.sha256) is not None:
+        return None
+    if find_spec("torch") is None:
+        raise ModelError(
+            f"no classifier here reads what {forge.path.name} draws, and training one needs what the plain install "
+            "leaves out: pip install 'digitforge[train]'"
+        )
+    from digitforge.data import load_data
+    from digitforge.judges.own_classifier import own_classifier
+
+    return own_classifier(load_data(data or forge.card.data.name, progress=progress), _notify)
+
+
+def _judged(
+    found: Evaluation, forge: Forge, data: str | None, seed: int, progress: Progress, *, tstr: bool, inception: bool
+) -> Evaluation:
+    """The evaluation with the figures of judges that learn."""
+    from digitforge.cli.train import need_training
+    from digitforge.data import load_data
+
+    need_training()
+    loaded = load_data(data or forge.card.data.name, progress=progress)
+    if tstr:
+        from digitforge.judges.synthetic import train_on_synthetic
+
+        found = replace(found, tstr=train_on_synthetic(forge, loaded, seed=seed, notify=_notify))
+    if inception:
+        from digitforge.judges.inception import inception_distance
+
+        distance = inception_distance(forge, loaded, found.count, seed, notify=_notify, progress=progress)
+        found = replace(found, inception=distance)
+    return found
+
+
+def _check_copies(path: Path | None, forges: list[Forge]) -> None:
+    """Refuse what can't be written before anything is measured."""
+    from digitforge.writing import check_place
+
+    if path is None:
+        return
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"copies are shown in a .png picture, not in {path}; give --copies such a name")
+    if len(forges) > 1:
+        raise UserError("--copies shows those of one model; evaluate the models one by one")
+    check_place(path)
+
+
+def _write_copies(path: Path, forge: Forge, found: Evaluation, progress: Progress) -> None:
+    from digitforge.data import load_data
+    from digitforge.report.copies import copies_of
+    from digitforge.sheets import png_bytes
+    from digitforge.writing import write_file
+
+    sheet = copies_of(forge, found.as_dict(), load_data(found.data, progress=progress))
+    if sheet is None:
+        raise ModelError(
+            f"no image of {found.data} can be held beside what {forge.path.name} draws; leave out --copies"
+        )
+    write_file(path, png_bytes(sheet))
 
 
 def _notify(message: str) -> None:
     print(f"digitforge: {message}", file=sys.stderr)
 
 
-def _print_table(evaluations: list[Evaluation], names: list[str]) -> None:
-    """One row a model, by the name that it was given by; numbers of images stand beside the figures."""
+def _print_figures(evaluations: list[Evaluation], names: list[str]) -> None:
+    """A row a figure and a column a model, with what real held-out images measure beside each value."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from digitforge.data.digits import FEW_LABELS
+    from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, STROKES, measured
+
     console = Console()
+    plain = [evaluation.as_dict() for evaluation in evaluations]
     table = Table()
-    for heading in ("model", "data"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("Frechet distance", "floor (test images)", "in floors", "read as asked"):
-        table.add_column(heading, justify="right")
+    table.add_column("figure", no_wrap=True)
     for name, one in zip(names, evaluations, strict=True):
-        ratio = "-" if one.ratio is None else f"{one.ratio:.2f}"
-        accuracy = "-" if one.accuracy is None else f"{one.accuracy.value:.2%} (n={one.accuracy.n:,})"
-        figures = (_figure(one.frechet), _figure(one.floor), ratio, accuracy)
-        table.add_row(escape(name), escape(one.data), *figures)
+        table.add_column(escape(f"{name}, {one.data}"), justify="right", overflow="fold")
+    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *STROKES):
+        values = [measured(one, quantity) for one in plain]
+        if any(value is not None for value in values):
+            table.add_row(quantity.title, *(_cell(value, quantity) for value in values))
     console.print(table)
     for name, one in zip(names, evaluations, strict=True):
-        drawn = " ".join(f"{label}:{number:,}" for label, number in one.histogram.drawn.items())
-        console.print(f"{escape(name)} read as {escape(drawn)}", highlight=False, soft_wrap=True)
-        for note in one.notes:
-            console.print(f"{escape(name)}: {escape(note)}", highlight=False, soft_wrap=True)
-    console.print(f"classifier {evaluations[0].classifier_sha256[:16]}", highlight=False)
+        if len(one.histogram.drawn) <= FEW_LABELS:
+            console.print(_table_by_label(one, name))
+        for sentence in (*one.findings, *one.notes):
+            console.print(f"{escape(name)}: {escape(sentence)}", highlight=False, soft_wrap=True)
+    counts = ", ".join(dict.fromkeys(f"{one.count:,}" for one in evaluations))
+    console.print(
+        f"from {counts} images each, in brackets what real held-out images measure in their place; "
+        f"classifier {evaluations[0].classifier_sha256[:16]}",
+        highlight=False,
+    )
 
 
-def _figure(figure: Figure | None) -> str:
-    return "-" if figure is None else f"{figure.value:.3f} (n={figure.n:,})"
+def _table_by_label(evaluation: Evaluation, name: str) -> Table:
+    """A row a label: how many images were read as it, and of its own figures those that fit a terminal."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from digitforge.report.quantities import by_label, measured
+
+    def shown(label: str) -> list[Quantity]:
+        return [quantity for quantity in by_label(label) if quantity.place[-1] != "kernel"]
+
+    plain = evaluation.as_dict()
+    table = Table(title=f"{escape(name)} by label", title_justify="left")
+    for heading in ("label", "read as it", *(quantity.title for quantity in shown(""))):
+        table.add_column(heading, justify="right")
+    for label, count in evaluation.histogram.drawn.items():
+        if count or evaluation.histogram.data.get(label):
+            cells = [_cell(measured(plain, quantity), quantity) for quantity in shown(label)]
+            table.add_row(escape(label), f"{count:,}", *cells)
+    return table
+
+
+def _cell(value: Measured | None, quantity: Quantity) -> str:
+    """A value, with what real images measure in brackets."""
+    from digitforge.report.quantities import written
+
+    if value is None:
+        return "-"
+    return written(value.value, quantity) + ("" if value.real is None else f" ({written(value.real, quantity)})")

@@ -12,7 +12,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, ScalarFormatter, StrMethodFormatter
+from matplotlib.ticker import (
+    EngFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    ScalarFormatter,
+    StrMethodFormatter,
+)
 
 from digitforge.report.history import Numbers
 
@@ -33,6 +40,7 @@ _SPARSE = 15  # measurements or fewer are marked one by one
 _RIGHT_ROOM = 0.01  # of the x-axis, so that the last mark is whole
 _TOP_ROOM = 0.08  # of an axis that begins at 0, likewise
 _LARGE = 10_000  # values from which on thousands are written as k, so that numbers don't run into titles
+_FEW_POWERS = 100  # times that values of a logarithmic axis differ, below which powers of ten are too few marks
 _SHARES = (-0.03, 1.03)  # an axis of shares, so that curves at 0 and 1 are whole
 _LIGHT, _PALE = "#888888", "#E4E4E4"
 _STYLE: dict[str, Any] = {
@@ -71,17 +79,24 @@ class Look:
 class Panel:
     """Quantities on one pair of axes, by their keys in History.curves.
 
-    has_zero: whether the axis begins at 0, as for a value that is held against nothing else.
+    has_zero: whether the axis begins at 0, as for a value that is held against nothing else. is_log: whether it tells
+    how many times values differ, as for a distance that falls by powers of ten.
     """
 
     title: str
     quantities: tuple[str, ...]
     height: float
     has_zero: bool = False
+    is_log: bool = False
 
     @property
     def is_share(self) -> bool:
-        """Whether all of them lie in 0..1, where D is as good as guessing at 1/2."""
+        """Whether all of them lie in 0..1."""
+        return self.is_guessed or self.quantities == ("figures.accuracy",)
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether they are shares at which D is as good as guessing at 1/2."""
         return all(quantity.startswith("accuracy.") for quantity in self.quantities)
 
 
@@ -141,11 +156,15 @@ def draw_curve(axes: Axes, x: Numbers, y: Numbers, look: Look) -> None:
 
 
 def scale_values(axes: Axes, panel: Panel) -> None:
-    """The axis of values once the curves are drawn: for shares all of 0..1, with 1/2 marked."""
+    """The axis of values once the curves are drawn: for shares all of 0..1, with 1/2 marked where D can but guess."""
     if panel.is_share:
         axes.set_ylim(_SHARES)
         axes.set_yticks([0, 0.5, 1], ["0", "1/2", "1"])
-        axes.axhline(0.5, color=_LIGHT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+        if panel.is_guessed:
+            axes.axhline(0.5, color=_LIGHT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+        return
+    if panel.is_log:
+        _scale_by_powers(axes)
         return
     if panel.has_zero:
         axes.set_ylim(0, axes.dataLim.y1 * (1 + _TOP_ROOM))
@@ -157,6 +176,18 @@ def scale_values(axes: Axes, panel: Panel) -> None:
         numbers.set_scientific(False)  # its power of ten would stand among the epochs
         axes.yaxis.set_major_formatter(numbers)
     axes.yaxis.set_major_locator(MaxNLocator(round(panel.height * _TICKS), steps=TICK_STEPS))
+
+
+def _scale_by_powers(axes: Axes) -> None:
+    """A logarithmic axis whose numbers are written out; within two powers of ten, 2 and 5 are marked between them."""
+    low, high = axes.dataLim.minposy, axes.dataLim.y1
+    if not 0 < low <= high < np.inf:  # nothing above 0 was measured, and a logarithm has no place for it
+        return
+    axes.set_yscale("log")
+    steps = (1.0, 2.0, 5.0) if high < _FEW_POWERS * low else (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=steps))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def share_width(column: Sequence[Axes], end: float, title: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +32,21 @@ class Reached:
     ratio: float | None
     accuracy: float | None
 
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether it is still to be shown images."""
+        return self.images < self.images_asked
 
-def reached(folder: RunFolder, history: History) -> Reached:
-    """What a run has come to. Raises ModelError if a finished run's model file is damaged."""
+
+def reached(folder: RunFolder, history: History, figures: Mapping[str, Any] | None = None) -> Reached:
+    """What a run has come to.
+
+    figures: of its model; None takes those of its card once the run has ended, and raises ModelError if the model file
+    is damaged.
+    """
     asked = folder.read_recipe().training.images
-    figures = Forge.load(folder.model).card.figures if folder.is_finished else {}
+    if figures is None:
+        figures = Forge.load(folder.model).card.figures if folder.is_finished else {}
     return Reached(
         name=history.name,
         images=history.images,
@@ -53,9 +63,14 @@ def differing_settings(recipes: Sequence[Recipe]) -> dict[str, list[str]]:
 
     What only describes or records a run is left out; "-" stands where a setting is not given.
     """
-    tables = [_flat(recipe.model_dump(mode="json")) for recipe in recipes]
-    keys = [key for key in tables[0] if not key.startswith(_UNSAID)]
-    return {key: [table[key] for table in tables] for key in keys if len({table[key] for table in tables}) > 1}
+    tables = [settings_of(recipe) for recipe in recipes]
+    return {key: [table[key] for table in tables] for key in tables[0] if len({table[key] for table in tables}) > 1}
+
+
+def settings_of(recipe: Recipe) -> dict[str, str]:
+    """Every setting that changes what is trained, by dotted key, in a table's words."""
+    flat = _flat(recipe.model_dump(mode="json"))
+    return {key: value for key, value in flat.items() if not key.startswith(_UNSAID)}
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, str]:

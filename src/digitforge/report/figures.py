@@ -40,6 +40,8 @@ RUN_PANELS = (
     Panel("loss", ("loss.discriminator", "loss.generator"), 1.6),
     Panel("D's penalty", ("loss.penalty",), 0.9),
     Panel("D's accuracy", tuple(f"accuracy.{of}" for of in ("real_train", "real_held_out", "fake", "separation")), 1.6),
+    Panel("Frechet distance", ("figures.frechet",), 1.0, is_log=True),
+    Panel("read as asked", ("figures.accuracy",), 0.9),
     Panel("images/s", ("clock.images_per_second",), 0.9, has_zero=True),
 )
 LOOKS = {  # D is blue, as are real images, G orange, as are its fakes
@@ -50,9 +52,13 @@ LOOKS = {  # D is blue, as are real images, G orange, as are its fakes
     "accuracy.real_held_out": Look("real, held out", GREEN, "--"),  # lets the curve above through, often its twin
     "accuracy.fake": Look("fake", ORANGE),
     "accuracy.separation": Look("separation", GREY, ":"),
+    "figures.frechet": Look("Frechet distance", ORANGE),
+    "figures.accuracy": Look("read as asked", ORANGE),
     "clock.images_per_second": Look("images/s", GREY),
 }
 COMPARED = (  # one quantity a panel, since here the look tells the run
+    Panel("Frechet distance", ("figures.frechet",), 1.3, is_log=True),
+    Panel("read as asked", ("figures.accuracy",), 1.0),
     Panel("D's loss", ("loss.discriminator",), 1.3),
     Panel("G's loss", ("loss.generator",), 1.3),
     Panel("D's penalty", ("loss.penalty",), 1.0),
@@ -83,7 +89,7 @@ _NAME_LETTERS = 60  # of a run's name that are shown
 
 
 def run_figure(history: History) -> Figure:
-    """One run over images, epochs at the top: losses, penalty, D's accuracies, images/s.
+    """One run over images, epochs at the top: losses, penalty, D's accuracies, key figures, images/s.
 
     A panel of which nothing was measured is left out.
     """
