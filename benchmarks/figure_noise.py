@@ -1,0 +1,86 @@
+"""How much do the figures move by chance? F over random parts of real digits, and one model's figures over seeds.
+
+    python benchmarks/figure_noise.py [--parts 20] [--seeds 5]
+
+F is the Frechet distance of 10,000 real digits to the others: once for MNIST's own test part, and for random parts of
+all 70,000. The model is the pretrained one, 10,000 images a seed. Keeps both in benchmarks/results/figure_noise.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digitforge.classifier import Classifier
+from digitforge.data import load_data
+from digitforge.metrics.evaluate import evaluate
+from digitforge.metrics.frechet import frechet_distance, moments
+from digitforge.metrics.real import find_real
+from digitforge.randomness import stream
+from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, STROKES, measured
+
+RESULTS = Path(__file__).parent / "results" / "figure_noise.json"
+PART = 10_000  # real digits that stand for a model
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+    floor = floors(options.parts)
+    evaluations, seconds = [], []
+    for seed in range(options.seeds):
+        start = time.perf_counter()
+        evaluations.append(evaluate(seed=seed).as_dict())
+        seconds.append(time.perf_counter() - start)
+    figures = {}
+    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *STROKES):
+        found = [each.value for one in evaluations if (each := measured(one, quantity)) is not None]
+        if found:
+            figures[quantity.title] = spread(found)
+    result = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "floor": floor,
+        "pretrained_over_seeds": figures,
+        "seconds_an_evaluation": spread(seconds),
+    }
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result, indent=2))
+
+
+def floors(parts: int) -> dict[str, Any]:
+    """F of the test part, and of random parts of all digits."""
+    classifier = Classifier.load()
+    real = find_real(load_data("mnist"), classifier)
+    assert real.test is not None
+    features = np.concatenate([real.train.features, real.test.features])
+    found = []
+    for part in range(parts):
+        order = stream(0, "parts of real digits", part).permutation(len(features))
+        found.append(frechet_distance(moments(features[order[:PART]]), moments(features[order[PART:]])))
+    own = frechet_distance(moments(real.test.features), moments(real.train.features))
+    return {"test_part": own, "random_parts": spread(found)}
+
+
+def spread(values: list[float]) -> dict[str, float | int]:
+    """Mean, standard deviation, extremes and n."""
+    return {
+        "mean": statistics.mean(values),
+        "deviation": statistics.stdev(values),
+        "least": min(values),
+        "most": max(values),
+        "n": len(values),
+    }
+
+
+if __name__ == "__main__":
+    main()
