@@ -1,0 +1,119 @@
+"""How many seconds until the digits are so good? `express` beside Keras' DCGAN in mixed_bfloat16.
+
+    python benchmarks/time_to_quality.py [--epochs 10]
+
+Keras trains an epoch at a time, and between its epochs one `digitforge train express --budget ...` has its turn, told the
+digit and not, so that a slow hour hits both. A budget stands for its own run from nothing: the seconds are its training
+steps. Every model draws 10,000 images for the Frechet distance to MNIST's training images in the pinned classifier's
+features. For three distances that Keras reached, the ratio of its seconds to those of the smallest budget whose model is
+as near. Keeps all in results/time_to_quality.json and draws docs/images/time_to_quality.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from digitforge.classifier import Classifier
+from digitforge.data import load_data
+from digitforge.forge import Forge
+from digitforge.metrics.frechet import frechet_distance, moments
+from digitforge.metrics.reference import shipped_reference
+from digitforge.report.axes import BLUE, GREEN, ORANGE, style
+from digitforge.report.figures import figure_bytes
+from digitforge.training.train import train
+from peers.contest import Contestant
+from same_layers import HERE, keras_python
+
+RESULTS = HERE / "results" / "time_to_quality.json"
+PICTURE = HERE.parent / "docs" / "images" / "time_to_quality.png"
+BUDGETS = (4, 6, 8, 10, 15, 20, 30, 45, 60)  # seconds
+SHARES = (1 / 4, 1 / 2, 1)  # of Keras' epochs, whose best distances are the three that are compared
+CURVES = {"Keras DCGAN": ORANGE, "express, told the digit": BLUE, "express, not told": GREEN}
+Point = tuple[float, float]  # seconds, Frechet distance
+
+
+def main() -> None:
+    """Let them take turns, then print and keep what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=10)
+    options = parser.parse_args()
+    curves: dict[str, list[Point]] = {name: [] for name in CURVES}
+    with tempfile.TemporaryDirectory() as place:
+        folder, runs = Path(place), express_runs(Path(place))
+        np.save(folder / "mnist.npy", load_data("mnist").train.images[:, 0])
+        peer = HERE / "peers" / "keras_dcgan.py"
+        keras = Contestant([keras_python(), peer, "mixed_bfloat16", folder / "mnist.npy", folder])
+        for epoch in range(1, options.epochs + 1):
+            seconds = keras.ask("epoch")["seconds"]
+            drawn = np.load(folder / f"{epoch}.npy")[:, np.newaxis]
+            curves["Keras DCGAN"].append((seconds, distance(drawn)))
+            print(f"Keras, epoch {epoch}: {curves['Keras DCGAN'][-1]}", flush=True)
+            for _ in range(-(-len(BUDGETS) * 2 // options.epochs)):
+                if (found := next(runs, None)) is not None:
+                    curves[found[0]].append(found[1])
+                    print(*found, flush=True)
+        keras.close()
+    told = [verdict(curves, name) for name in list(CURVES)[1:]]
+    result = {"date": datetime.now(UTC).date().isoformat(), "curves": curves, "verdicts": told}
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    PICTURE.write_bytes(figure_bytes(picture(curves)))
+    print(json.dumps(told, indent=2))
+
+
+def express_runs(folder: Path) -> Iterator[tuple[str, Point]]:
+    """One run after another: whose curve it belongs to, and its seconds and distance."""
+    for budget, is_told in product(BUDGETS, (True, False)):
+        settings = {"training.seconds": budget, "training.seed": 0, "networks.conditional": is_told}
+        run = train("express", settings=settings, out=folder / f"{budget}-{is_told}")
+        seconds = run.read_stats()[-1]["clock"]["seconds"]
+        images = Forge.load(run.model).generate(count=10_000).images
+        yield list(CURVES)[1 if is_told else 2], (seconds, distance(images))
+
+
+def distance(images: np.ndarray) -> float:
+    """The Frechet distance to MNIST's training images."""
+    classifier = Classifier.load()
+    reference = shipped_reference(classifier.names, classifier, data="mnist")
+    assert reference is not None
+    return frechet_distance(moments(classifier.read(images).features), reference.train)
+
+
+def verdict(curves: dict[str, list[Point]], name: str) -> dict[str, Any]:
+    """For three distances: seconds of Keras, of the smallest budget that comes as near, and their ratio."""
+    keras = curves["Keras DCGAN"]
+    rows = []
+    for share in SHARES:
+        wanted = min(found for _, found in keras[: max(1, round(share * len(keras)))])
+        slow = next(seconds for seconds, found in keras if found <= wanted)
+        fast = next((seconds for seconds, found in sorted(curves[name]) if found <= wanted), None)
+        ratio = None if fast is None else slow / fast
+        rows.append({"distance": wanted, "keras_seconds": slow, "express_seconds": fast, "ratio": ratio})
+    return {"curve": name, "rows": rows}
+
+
+def picture(curves: dict[str, list[Point]]) -> Figure:
+    """Distance over seconds, both on logarithmic axes."""
+    with style():
+        figure = Figure(figsize=(6, 3.6), dpi=150, layout="constrained")
+        axes = figure.add_subplot(xscale="log", yscale="log")
+        axes.set_xlabel("seconds of training on two cores")
+        axes.set_ylabel("Frechet distance to real digits")
+        for name, points in curves.items():
+            axes.plot(*zip(*sorted(points), strict=True), marker="o", color=CURVES[name], label=name)
+        axes.legend(frameon=False)
+    return figure
+
+
+if __name__ == "__main__":
+    sys.exit(main())
