@@ -102,8 +102,11 @@ class RunFolder:
 
     def samples(self) -> list[Path]:
         """The sheets so far, first to last: by their image counts, whatever the length of their names."""
-        sheets = (path for path in (self.path / "samples").glob("*.png") if path.stem.isdecimal())
-        return sorted(sheets, key=image_count)
+        return _counted(self.path / "samples", ".png")
+
+    def snapshots(self) -> list[Path]:
+        """The generator's weights so far, first to last."""
+        return _counted(self.path / "snapshots", ".safetensors")
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints there are, newest first."""
@@ -256,6 +259,12 @@ def check_goes_on(folder: Path, saved: Recipe, recipe: str | Recipe | None, aske
             raise RunError(
                 f"the run in {folder} has {key} = {before}, not {now}; resume it as it is, or choose another --out"
             )
+
+
+def _counted(folder: Path, suffix: str) -> list[Path]:
+    """The files of one kind whose names are image counts, by these."""
+    paths = (path for path in folder.glob(f"*{suffix}") if path.stem.isdecimal())
+    return sorted(paths, key=image_count)
 
 
 def _free_folder(out: Path | None, name: str) -> Path:

@@ -14,6 +14,7 @@ from digitforge.cli.animate import animate
 from digitforge.cli.compare import compare
 from digitforge.cli.data import data
 from digitforge.cli.evaluate import evaluate
+from digitforge.cli.export import export
 from digitforge.cli.generate import generate
 from digitforge.cli.interpolate import interpolate
 from digitforge.cli.recipes import recipes
@@ -31,6 +32,7 @@ app.command()(interpolate)
 app.command()(animate)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(export)
 app.command()(specialists)
 app.command()(recipes)
 app.command()(data)
