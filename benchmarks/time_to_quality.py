@@ -2,11 +2,11 @@
 
     python benchmarks/time_to_quality.py [--epochs 10]
 
-Keras trains an epoch at a time, and between its epochs one `digitforge train express --budget ...` has its turn, told the
+Keras trains an epoch at a time, and between its epochs `digitforge train express --budget ...` has its turn, told the
 digit and not, so that a slow hour hits both. A budget stands for its own run from nothing: the seconds are its training
 steps. Every model draws 10,000 images for the Frechet distance to MNIST's training images in the pinned classifier's
-features. For three distances that Keras reached, the ratio of its seconds to those of the smallest budget whose model is
-as near. Keeps all in results/time_to_quality.json and draws docs/images/time_to_quality.png.
+features. For three distances that Keras reached, the ratio of its seconds to those of the smallest budget whose model
+is as near. Keeps all in results/time_to_quality.json and draws docs/images/time_to_quality.png.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def _generator(outline: Outline) -> Generator:
         nn.LeakyReLU(outline.leaky_slope),
         SameConvTranspose(maps, maps, kernel=4, stride=2),
         nn.LeakyReLU(outline.leaky_slope),
-        nn.Conv2d(maps, channels, 7, padding=3),
+        SameConv(maps, channels, kernel=7, stride=1),
         last_activation(outline.pixels),
     )
     return Generator(layers, outline.classes)

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from digitforge.networks.convolutions import Geometry, convolve, spread
 from digitforge.randomness import stream
 
 
@@ -70,8 +71,13 @@ class Dropout(nn.Module):
         if input.dim() == 4:  # channels last, as maps mostly lie in memory, so that the product takes one sweep
             n, c, h, w = input.shape
             drawn = drawn.view(n, h, w, c).permute(0, 3, 1, 2)
-        kept = drawn.view(input.shape) >= self.threshold
-        return input * (kept.to(input.dtype) * (256 / (256 - self.threshold)))
+        levels = drawn.view(input.shape).to(input.dtype)
+        if input.is_contiguous():
+            levels = levels.contiguous()
+        # Written for ReLU's gradient, this is the one operation that chooses without a mask between: 4 times faster.
+        scaled = input * (256 / (256 - self.threshold))
+        kept: Tensor = torch.ops.aten.threshold_backward(scaled, levels, self.threshold - 1)
+        return kept
 
 
 def seed_dropout(network: nn.Module, seed: int, step: int, rows: int) -> None:
@@ -89,8 +95,11 @@ def _masks(seed: int, purpose: str, step: int, rows: int) -> Callable[[Tensor], 
 
     def draw(input: Tensor) -> NDArray[np.uint8]:
         rng = stream(seed, f"{purpose} pass {next(passes)}", step)
-        drawn = np.frombuffer(rng.bytes(input.numel() * processes()), np.uint8)
-        return drawn.reshape(len(input) // rows, processes(), -1)[:, this_process()].copy()
+        size = input.numel() * processes()
+        drawn = rng.bit_generator.random_raw(-(-size // 8)).view(np.uint8)[
+            :size
+        ]  # the bytes of rng.bytes, in half the time
+        return np.ascontiguousarray(drawn.reshape(len(input) // rows, processes(), -1)[:, this_process()])
 
     return draw
 
@@ -104,7 +113,10 @@ class SameConv(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         (kernel, _), (stride, _) = self.kernel_size, self.stride
         height, width = (same_padding(size, kernel, stride) for size in input.shape[2:])
-        return super().forward(F.pad(input, [*width, *height]))
+        if not _has_fast_products(self, input):
+            return super().forward(F.pad(input, [*width, *height]))
+        geometry = Geometry(stride, *zip(height, width, strict=True))
+        return convolve(*_as_autocast(input, self.weight, self.bias), geometry)
 
 
 class SameConvTranspose(nn.ConvTranspose2d):
@@ -114,11 +126,31 @@ class SameConvTranspose(nn.ConvTranspose2d):
         super().__init__(inputs, outputs, kernel, stride, padding=(kernel - stride) // 2, bias=bias)
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        if _has_fast_products(self, input):
+            (kernel, _), (stride, _) = self.kernel_size, self.stride
+            before = (kernel - stride) // 2
+            after = kernel - stride - before
+            geometry = Geometry(stride, (before, before), (after, after))
+            return spread(*_as_autocast(input, self.weight, self.bias), geometry)
         height, width = (size * self.stride[0] for size in input.shape[2:])
         full: Tensor = super().forward(input)
         if full.shape[2:] == (height, width):
             return full
         return full[:, :, :height, :width].contiguous(memory_format=torch.channels_last)
+
+
+def _has_fast_products(layer: nn.Module, input: Tensor) -> bool:
+    """Whether to train by `convolutions`: in bf16 on a CPU, for which they were chosen.
+
+    PyTorch's own layer serves elsewhere, as where a model is exported, and in float32, which is plain arithmetic.
+    """
+    return layer.training and input.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+
+
+def _as_autocast(input: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What a layer multiplies, in the type that autocast would give it: it does not reach our own functions."""
+    dtype = torch.get_autocast_dtype("cpu")
+    return input.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
 
 
 class ToMap(nn.Module):
@@ -157,9 +189,10 @@ class Logit(nn.Module):
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Pixels that Keras' "same" padding puts before and after an axis of `size` pixels."""
-    total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
+    """Pixels that Keras' "same" padding puts before and after an axis of `size` pixels; below 0, it leaves some out."""
+    total = (math.ceil(size / stride) - 1) * stride + kernel - size
+    before = max(total, 0) // 2
+    return before, total - before
 
 
 def initialise_as_keras(network: nn.Module) -> None:

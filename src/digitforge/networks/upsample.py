@@ -27,10 +27,10 @@ def _generator(outline: Outline) -> Generator:
         nn.LeakyReLU(outline.leaky_slope),
         ToMap(many, height // 4, width // 4),
         nn.Upsample(scale_factor=2, mode="nearest"),
-        nn.Conv2d(many, fewer, 5, padding=2),
+        SameConv(many, fewer, kernel=5, stride=1),
         nn.LeakyReLU(outline.leaky_slope),
         nn.Upsample(scale_factor=2, mode="nearest"),
-        nn.Conv2d(fewer, channels, 5, padding=2),
+        SameConv(fewer, channels, kernel=5, stride=1),
         last_activation(outline.pixels),
     )
     return Generator(layers, outline.classes)

@@ -47,7 +47,8 @@ def key_figures(ruler: Ruler, plan: Plan, generator: Generator) -> dict[str, Any
     """What `record.figure_images` images measure, of the same latents each time.
 
     generator: as it would be used now, in evaluation mode. frechet: their Frechet distance to real training images,
-    which few images raise. spread: the trace of their features' covariance over that of real images': 1 is as varied.
+    which few images raise. spread: the trace of their features' covariance over that of real images': 1 is as
+    varied (the trace itself where real images are all alike).
     read: how many are read as each label that is read at all. accuracy: the share that is read as asked for, where
     labels are told.
     """
@@ -59,7 +60,7 @@ def key_figures(ruler: Ruler, plan: Plan, generator: Generator) -> dict[str, Any
     read = names[reading.labels]
     figures: dict[str, Any] = {
         "frechet": frechet_distance(found, ruler.real),
-        "spread": float(np.trace(found.covariance) / np.trace(ruler.real.covariance)),
+        "spread": float(np.trace(found.covariance) / (np.trace(ruler.real.covariance) or 1)),
         "n": count,
         "read": {str(name): int(times) for name, times in zip(*np.unique(read, return_counts=True), strict=True)},
     }
