@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from digitforge.cli.animate import animate
+from digitforge.cli.bench import bench
 from digitforge.cli.compare import compare
 from digitforge.cli.data import data
 from digitforge.cli.evaluate import evaluate
@@ -36,6 +37,7 @@ app.command()(export)
 app.command()(specialists)
 app.command()(recipes)
 app.command()(data)
+app.command()(bench)
 
 
 def _print_version(is_wanted: bool) -> None:
