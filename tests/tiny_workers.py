@@ -10,7 +10,19 @@ from pathlib import Path
 
 from digitforge.errors import DivergenceError
 from digitforge.sections import Compute
-from digitforge.studies.worker import Begun, Done, Failed, Job, Moved, Ready, Stopped, Task, _end_with_parent, _Stop
+from digitforge.studies.worker import (
+    Begun,
+    Done,
+    Failed,
+    Job,
+    Moved,
+    Noted,
+    Ready,
+    Stopped,
+    Task,
+    _end_with_parent,
+    _Stop,
+)
 
 CPU = Compute(device="cpu", precision="32", threads=1)
 
@@ -19,7 +31,8 @@ def willing(line: Connection, job: Job, is_first: bool) -> None:
     """Does what it is handed at once; at the task "diverge" it fails, at "die" it is gone, at "wait" it waits."""
     stop = _Stop()
     line.send(Ready(CPU))
-    while (task := line.recv()) is not None:
+    while tasks := line.recv():
+        (task,) = tasks
         assert isinstance(task, Task)
         line.send(Begun(task.name, 0, 10))
         if task.name == "diverge":
@@ -36,12 +49,21 @@ def willing(line: Connection, job: Job, is_first: bool) -> None:
         line.send(Done(task.name, 10, float(os.environ["OMP_NUM_THREADS"])))
 
 
+def together(line: Connection, job: Job, is_first: bool) -> None:
+    """Does all tasks of a message at once, and notes which those were."""
+    line.send(Ready(CPU))
+    while tasks := line.recv():
+        line.send(Noted(" ".join(task.name for task in tasks)))
+        for task in tasks:
+            line.send(Done(task.name, 10, 1.0))
+
+
 def watched(line: Connection, job: Job, is_first: bool) -> None:
     """Leaves its number in its task's folder, waits to be stopped, and leaves a farewell there."""
     stop = _Stop()
     _end_with_parent()
     line.send(Ready(CPU))
-    task = line.recv()
+    (task,) = line.recv()
     _leave(task.folder.path / "number", str(os.getpid()))
     while not stop.asked:
         time.sleep(0.01)
@@ -51,7 +73,7 @@ def watched(line: Connection, job: Job, is_first: bool) -> None:
 def deaf(line: Connection, job: Job, is_first: bool) -> None:
     """Leaves its number in its task's folder and hears no signal."""
     line.send(Ready(CPU))
-    task = line.recv()
+    (task,) = line.recv()
     _leave(task.folder.path / "number", str(os.getpid()))
     while True:
         time.sleep(1)

@@ -12,7 +12,7 @@ from digitforge.cli import main
 from digitforge.cli.specialists import JobDisplay
 from digitforge.recipe import load_recipe
 from digitforge.runs import SpecialistsFolder
-from digitforge.studies.worker import Begun, Done, Message, Moved, Ready
+from digitforge.studies.worker import Begun, Done, Message, Moved, Noted, Ready
 from tiny_models import card_table, write_model
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -103,10 +103,12 @@ def test_a_log_says_what_begins_and_when_a_digit_is_done(clock: Clock, capfd: py
     display = shown(Ready(RECIPE.compute), Begun("3", 0, 6000), Begun("5", 2000, 6000))
     clock.now += 10
     display.heard(Moved("5", 4000))
+    display.heard(Noted("the rest in turn"))
     display.heard(Done("3", 6000, 8.04))
     display.ended()
     assert capfd.readouterr().err.splitlines() == [
         "express on mnist: a specialist for each of 3, 5, 7, seed 2, in job",
+        "the rest in turn",
         "digit 3: 6,000 images in 8.0 s of training steps; 1 of 3 done, 800 images/s together, 10 s left",
     ]
 

@@ -16,10 +16,11 @@ import pytest
 from digitforge.errors import DigitforgeError, DivergenceError
 from digitforge.recipe import load_recipe
 from digitforge.runs import RunFolder
+from digitforge.sections import Compute
 from digitforge.studies.crew import Crew, Work, train_all
-from digitforge.studies.worker import Begun, Done, Job, Message, Moved, Ready, Stopped, Task
+from digitforge.studies.worker import Begun, Done, Job, Message, Moved, Noted, Ready, Stopped, Task
 from digitforge.training.interruption import Interruption
-from tiny_workers import early_gone, willing
+from tiny_workers import CPU, early_gone, together, willing
 
 JOB = Job(load_recipe("express").with_settings({"compute.threads": 1}))
 LAUNCH = """
@@ -76,6 +77,22 @@ def test_the_error_of_one_names_its_label_and_stops_the_others_in_peace() -> Non
     assert Moved("wait", 5) in heard  # it had the time to say how far it was
     assert Stopped() in heard
     assert Begun("2", 0, 10) not in heard
+
+
+def test_a_worker_is_handed_as_many_tasks_at_once_as_it_takes() -> None:
+    heard: list[Message] = []
+    asked: list[Compute] = []
+
+    def at_once(compute: Compute) -> int:
+        asked.append(compute)
+        return 3
+
+    tasks = [Task(name, RunFolder(Path(name))) for name in "01234567"]
+    with Interruption() as interruption, Crew(together, JOB, 1) as crew:
+        train_all(crew, tasks, heard.append, interruption, at_once)
+    assert asked == [CPU]
+    assert [message.sentence for message in heard if isinstance(message, Noted)] == ["0 1 2", "3 4 5", "6 7"]
+    assert [message.name for message in heard if isinstance(message, Done)] == list("01234567")
 
 
 def test_a_worker_that_dies_is_missed() -> None:

@@ -18,15 +18,16 @@ from PIL import Image
 
 from digitforge import classifier as classifier_module
 from digitforge.data import DataSet, Digits
-from digitforge.errors import DataError, DivergenceError, RecipeError, RunError, UserError
+from digitforge.errors import DataError, DivergenceError, InterruptionError, RecipeError, RunError, UserError
 from digitforge.forge import Forge
 from digitforge.metrics import reference as reference_module
 from digitforge.metrics.evaluate import evaluate
 from digitforge.recipe import Recipe, load_recipe
 from digitforge.runs import SpecialistsFolder
+from digitforge.sections import Compute
 from digitforge.studies import worker
-from digitforge.studies.specialists import crew_size, finish, train_specialists, with_labels
-from digitforge.studies.worker import Begun, Done, Message
+from digitforge.studies.specialists import crew_size, finish, program_size, train_specialists, with_labels
+from digitforge.studies.worker import Begun, Done, Message, Noted
 from digitforge.training.train import train
 from tiny_models import card_table, write_classifier, write_model
 from tiny_runs import tiny_data, tiny_digits, tiny_recipe, what_must_repeat, write_npz
@@ -60,6 +61,19 @@ class Listener:
 
     def ended(self) -> None:
         self.ends += 1
+
+
+class Stopper(Listener):
+    """A watcher that presses Ctrl-C when a label begins."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def heard(self, message: Message) -> None:
+        super().heard(message)
+        if isinstance(message, Begun) and message.name == self.name:
+            os.kill(os.getpid(), signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,34 @@ def test_a_specialist_that_was_stopped_on_the_way_is_what_train_makes_of_its_lab
     assert what_must_repeat(alone) == what_must_repeat(within)
     together, one = (Forge.load(path).generate("dog", 20, seed=3) for path in (shop / "job", alone.path))
     np.testing.assert_array_equal(together.images, one.images)
+
+
+def test_a_job_of_one_program_stops_at_ctrl_c_goes_on_and_makes_a_set(tmp_path: Path) -> None:
+    recipe, names = tiny_recipe({**LONG, "data.digits": ["cat", "owl"]}), {"cat", "owl"}
+    digits = tiny_digits(120)
+    data = DataSet("animals", Digits(digits.images, digits.labels % 3, NAMES), None)
+    job, stopper, listener = SpecialistsFolder(tmp_path / "job"), Stopper("owl"), Listener()
+    with pytest.raises(InterruptionError, match=r"go on with `digitforge specialists --out"):
+        train_specialists(recipe, data, out=job.path, workers=1, at_once=2, watcher=stopper)
+    assert len({job.run(label, name).checkpoints()[0].name for label, name in ((0, "cat"), (2, "owl"))}) == 1
+    assert not job.is_finished
+    train_specialists(data=data, out=job.path, resume=True, workers=1, at_once=2, watcher=listener)
+    begun = {message.name: message.images for message in listener.messages if isinstance(message, Begun)}
+    assert len(set(begun.values())) == 1
+    assert 0 < begun["cat"] < IMAGES
+    assert not any(isinstance(message, Noted) for message in listener.messages)
+    assert {message.name for message in listener.messages if isinstance(message, Done)} == names
+    assert job.is_finished
+    assert Forge.load(job.path).card.images == 2 * IMAGES
+
+
+@pytest.mark.parametrize(
+    ("device", "workers", "size"), [("cpu", None, 1), ("cpu", 4, 1), ("cuda", None, 100), ("mps", 4, 4)]
+)
+def test_an_accelerator_trains_all_labels_as_one_program_or_so_many_as_it_is_told(
+    device: str, workers: int | None, size: int
+) -> None:
+    assert program_size(Compute(device=device), workers) == size
 
 
 def test_a_finished_job_is_left_as_it_is(shop: Path) -> None:

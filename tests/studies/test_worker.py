@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from digitforge.errors import DigitforgeError, DivergenceError
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
 from digitforge.sections import Compute
-from digitforge.studies.worker import Begun, Done, Failed, Job, Message, Moved, Ready, Stopped, Task, work
+from digitforge.studies.worker import Begun, Done, Failed, Job, Message, Moved, Noted, Ready, Stopped, Task, work
 from digitforge.training.interruption import Interruption
 from tiny_runs import tiny_data, tiny_recipe
 
@@ -57,12 +57,17 @@ class Trainings:
 def told(trainings: Trainings, monkeypatch: pytest.MonkeyPatch, names: str = "35", is_first: bool = True) -> list[Any]:
     """Everything that a worker tells that is handed tasks of these names and then let go."""
     monkeypatch.setattr("digitforge.training.train.train", trainings)
+    return told_of(list(names), monkeypatch, is_first)
+
+
+def told_of(groups: Sequence[str], monkeypatch: pytest.MonkeyPatch, is_first: bool = True) -> list[Any]:
+    """Everything that a worker tells that is handed groups of tasks, each of labels of one letter."""
     line = {"images": 640, "clock": {"seconds": 2.5}}
     monkeypatch.setattr(RunFolder, "read_stats", lambda folder: [line])
     ours, theirs = Pipe()
-    for name in names:
-        ours.send(Task(name, RunFolder(Path(f"digit-{name}"))))
-    ours.send(None)
+    for names in groups:
+        ours.send([Task(name, RunFolder(Path(f"digit-{name}"))) for name in names])
+    ours.send([])
     work(theirs, JOB, is_first)
     messages: list[Message] = []
     while ours.poll():
@@ -127,6 +132,26 @@ def test_a_signal_between_two_labels_ends_the_worker(monkeypatch: pytest.MonkeyP
         signal.raise_signal(signal.SIGTERM)
 
     assert told(late, monkeypatch)[-2:] == [Done("3", 640, 2.5), Stopped()]  # type: ignore[arg-type]
+
+
+def test_labels_that_come_together_are_trained_at_once_and_told_of_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def train_together(recipe: Recipe, data: object, members: Any, finished: Any, note: Any) -> None:
+        asked.append((recipe, data, [member.folder.path for member in members]))
+        note("in turn")
+        for member in members:
+            member.observer.started(SimpleNamespace(times=SimpleNamespace(images=640)), None, 32)
+            member.observer.stepped(48)
+        for member in members:
+            signal.raise_signal(signal.SIGTERM)
+            finished(member)
+
+    monkeypatch.setattr("digitforge.training.together.train_together", train_together)
+    moved = [each for name in "35" for each in (Begun(name, 32, 640), Moved(name, 48))]
+    # A signal while files are written: the rest is for a resume.
+    assert told_of(["35"], monkeypatch) == [READY, Noted("in turn"), *moved, Done("3", 640, 2.5), Stopped()]
+    assert asked == [(JOB.recipe, JOB.data, [Path("digit-3"), Path("digit-5")])]
 
 
 @pytest.mark.parametrize(("is_first", "count"), [(True, 5), (False, 0)])

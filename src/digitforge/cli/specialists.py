@@ -31,7 +31,7 @@ def specialists(
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     precision: Annotated[Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).")] = None,
-    workers: Annotated[int | None, typer.Option(help="Digits trained at once [default: one a core].")] = None,
+    workers: Annotated[int | None, typer.Option(help="Digits trained at once [default: one a core; GPU: all].")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the job in --out.")] = False,
 ) -> None:
     """Train one model per digit, side by side; one file of them all."""
@@ -102,7 +102,7 @@ class JobDisplay:
 
     def heard(self, message: Message) -> None:
         """Take in what a worker told."""
-        from digitforge.studies.worker import Begun, Done, Moved
+        from digitforge.studies.worker import Begun, Done, Moved, Noted
 
         if isinstance(message, Begun):
             self._since = self._since or time.monotonic()
@@ -116,6 +116,8 @@ class JobDisplay:
             self._running = [name for name in self._running if name != message.name]
             self._done.append(message.name)
             self._print(self._line(message.name, message.images, message.seconds))
+        elif isinstance(message, Noted):
+            self._print(message.sentence)
         self._progress.update(self._bar, completed=self.images, total=max(1, self.total), told=self._text())
 
     def ended(self) -> None:

@@ -139,12 +139,13 @@ class SameConvTranspose(nn.ConvTranspose2d):
         return full[:, :, :height, :width].contiguous(memory_format=torch.channels_last)
 
 
-def _has_fast_products(layer: nn.Module, input: Tensor) -> bool:
-    """Whether to train by `convolutions`: in bf16 on a CPU, for which they were chosen.
+def _has_fast_products(layer: nn.Conv2d | nn.ConvTranspose2d, input: Tensor) -> bool:
+    """Whether to train by `convolutions`: in bf16 on a CPU, for which they were chosen, and without groups.
 
     PyTorch's own layer serves elsewhere, as where a model is exported, and in float32, which is plain arithmetic.
     """
-    return layer.training and input.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    is_fit = layer.training and layer.groups == 1
+    return is_fit and input.device.type == "cpu" and torch.is_autocast_enabled("cpu")
 
 
 def _as_autocast(input: Tensor, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from digitforge.networks.layers import Logit
 from digitforge.networks.pixels import Range
 
 
@@ -46,14 +45,14 @@ class Generator(nn.Module):
 
     def conditioned(self, latents: Tensor, condition: Tensor) -> Tensor:
         """Latents [N, Z] and each label's share [N, classes], a label's one-hot vector or a mixture of some."""
-        images: Tensor = self.layers(torch.cat([latents, condition], 1))
+        images: Tensor = self.layers(torch.cat([latents, condition], latents.dim() - 1))
         return images
 
 
 class Discriminator(nn.Module):
     """Images [N, C, H, W], and labels [N] where it is told them, to logits [N]: positive for real."""
 
-    def __init__(self, features: nn.Module, logit: Logit) -> None:
+    def __init__(self, features: nn.Module, logit: nn.Module) -> None:
         super().__init__()
         self.features = features
         self.logit = logit

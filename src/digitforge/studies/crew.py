@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import cast
 
 from digitforge.errors import DigitforgeError
+from digitforge.sections import Compute
 from digitforge.studies.worker import Done, Failed, Job, Message, Ready, Stopped, Task
 from digitforge.training.interruption import Interruption
 
@@ -22,26 +23,30 @@ _PATIENCE = 0.25  # seconds between two looks at whether a signal has come
 
 Work = Callable[[Connection, Job, bool], None]
 Hear = Callable[[Message], None]
+AtOnce = Callable[[Compute], int]
 
 
 @dataclass
 class Worker:
     """A process and the line to it.
 
-    name: of the label that it was last handed, None before. may_go: whether it has nothing more to do, so that it is no
-    matter how it ends.
+    names: of the labels that it was last handed. left: how many of those it has not told to be done. at_once: how many
+    it is handed. may_go: whether it has nothing more to do, so that it is no matter how it ends.
     """
 
     process: SpawnProcess
     line: Connection
-    name: str | None = None
+    names: tuple[str, ...] = ()
+    left: int = 0
+    at_once: int = 1
     may_go: bool = False
 
-    def hand(self, task: Task | None) -> None:
-        """Give it something to do, or None: it may go."""
-        self.name, self.may_go = (task.name, False) if task else (self.name, True)
+    def hand(self, tasks: Sequence[Task]) -> None:
+        """Give it something to do; nothing: it may go."""
+        self.names, self.may_go = (tuple(task.name for task in tasks), False) if tasks else (self.names, True)
+        self.left = len(tasks)
         with suppress(OSError):  # one that has gone is found out by listening
-            self.line.send(task)
+            self.line.send(tasks)
 
 
 class Crew:
@@ -77,7 +82,7 @@ class Crew:
                 message = line.recv()
             except (EOFError, OSError):
                 code = self._bury(line)
-                if worker.may_go or not (code or worker.name):  # one whom an accelerator doesn't need goes by itself
+                if worker.may_go or not (code or worker.names):  # one whom an accelerator doesn't need goes by itself
                     continue
                 message = _death(worker, code)
             yield worker, message
@@ -86,7 +91,7 @@ class Crew:
         """Ask every worker to save its state and end."""
         for worker in self._workers.values():
             worker.process.terminate()
-            worker.hand(None)
+            worker.hand([])
 
     def _start(self, is_first: bool) -> None:
         context = get_context("spawn")  # a fork would share locks that threads of ONNX Runtime may hold
@@ -110,12 +115,14 @@ class Crew:
         return worker.process.exitcode or 0
 
 
-def train_all(crew: Crew, tasks: Sequence[Task], hear: Hear, interruption: Interruption) -> None:
-    """Hand out the tasks in order, each to the next worker that is free, until all are done.
+def train_all(
+    crew: Crew, tasks: Sequence[Task], hear: Hear, interruption: Interruption, at_once: AtOnce = lambda compute: 1
+) -> None:
+    """Hand out the tasks in order, to the next worker that is free, until all are done.
 
-    hear: is told everything but failures. interruption: where a signal to stop turns up; it is passed on to the
-    workers, and the caller raises its error. Raises the error of the first worker that failed, its label named, when
-    the others have saved their state.
+    hear: is told everything but failures. at_once: how many tasks a worker that computes so is handed.
+    interruption: where a signal to stop turns up; it is passed on to the workers, and the caller raises its error.
+    Raises the error of the first worker that failed, its label named, when the others have saved their state.
     """
     waiting, failure, is_stopping = deque(tasks), None, False
     while crew.is_there:
@@ -129,8 +136,13 @@ def train_all(crew: Crew, tasks: Sequence[Task], hear: Hear, interruption: Inter
             hear(message)
             if isinstance(message, Stopped):
                 worker.may_go, interruption.asked = True, interruption.asked or signal.SIGTERM
-            elif isinstance(message, Ready | Done):
-                worker.hand(waiting.popleft() if waiting and not is_stopping else None)
+            elif isinstance(message, Ready):
+                worker.at_once = at_once(message.compute)
+            elif isinstance(message, Done):
+                worker.left -= 1
+            if isinstance(message, Ready | Done) and not worker.left:
+                count = 0 if is_stopping else min(worker.at_once, len(waiting))
+                worker.hand([waiting.popleft() for _ in range(count)])
     if failure is not None:
         raise _error(failure)
 
@@ -145,9 +157,9 @@ def _error(failure: Failed) -> DigitforgeError:
 def _death(worker: Worker, code: int) -> Failed:
     """What to say of a worker that told nothing before it ended."""
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    return Failed(
-        worker.name, DigitforgeError, f"its worker {how}; go on with --resume, and fewer --workers if memory was short"
-    )
+    name = ", ".join(worker.names) or None
+    advice = "go on with --resume, and fewer --workers if memory was short"
+    return Failed(name, DigitforgeError, f"its worker {how}; {advice}")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from digitforge.metrics.evaluate import evaluate
 from digitforge.onnx_file import available_cores, open_onnx
 from digitforge.recipe import LENGTHS, Recipe, full_key, load_recipe
 from digitforge.runs import RunFolder, SpecialistsFolder, check_goes_on, new_specialists_folder
+from digitforge.sections import Compute
 from digitforge.set_file import set_card, write_set
 from digitforge.sheets import model_sheet, png_bytes
 from digitforge.studies.crew import Crew, train_all
@@ -50,6 +51,7 @@ def train_specialists(
     out: str | Path | None = None,
     resume: bool = False,
     workers: int | None = None,
+    at_once: int | None = None,
     watcher: Watcher | None = None,
     progress: Progress | None = None,
 ) -> SpecialistsFolder:
@@ -57,8 +59,10 @@ def train_specialists(
 
     Arguments are those of train(), with these differences. Lengths in `settings` are each label's own; `data.digits`
     names the labels, all by default. out: by default `runs/NAME-specialists-SEED`, numbered if taken.
-    workers: processes that train side by side; by default one a core, each computing with one thread, and one alone for
-    an accelerator. They are spawned, so a script that calls this needs the usual `if __name__ == "__main__":`.
+    workers: how many labels train side by side. On a CPU each has a process, by default one a core that computes with
+    one thread; on an accelerator one process trains them as one program, by default all. Processes are spawned, so a
+    script that calls this needs the usual `if __name__ == "__main__":`.
+    at_once: how many labels each process trains as one program, whatever it computes with.
 
     Raises RecipeError, DataError, RunError or OutputError before anything is written; InterruptionError after SIGINT or
     SIGTERM, when every worker has saved its state; the error of the first label that fails, its name before it.
@@ -82,7 +86,7 @@ def train_specialists(
     runs = {name: folder.run(data_set.train.label_of(name), name) for name in asked.data.digits}
     job = Job(asked, data if isinstance(data, DataSet) else None)
     if not all(run.is_finished for run in runs.values()):
-        train_runs(job, runs, folder, workers, watcher)
+        train_runs(job, runs, folder, workers, watcher, at_once)
     finish(folder, {data_set.train.label_of(name): run for name, run in runs.items()})
     return folder
 
@@ -143,7 +147,12 @@ def length(recipe: Recipe) -> str:
 
 
 def train_runs(
-    job: Job, runs: Mapping[str, RunFolder], folder: SpecialistsFolder, workers: int | None, watcher: Watcher | None
+    job: Job,
+    runs: Mapping[str, RunFolder],
+    folder: SpecialistsFolder,
+    workers: int | None,
+    watcher: Watcher | None,
+    at_once: int | None = None,
 ) -> None:
     """Bring every label's run to its end; the job's folder is made once a worker has said what it computes with."""
     tasks = [Task(name, run) for name, run in runs.items() if not run.is_finished]
@@ -161,7 +170,7 @@ def train_runs(
         watcher.started(folder, job.recipe, [name for name, run in runs.items() if run.is_finished])
     try:
         with Interruption() as interruption, Crew(work, job, crew_size(job.recipe, len(tasks), workers)) as crew:
-            train_all(crew, tasks, hear, interruption)
+            train_all(crew, tasks, hear, interruption, lambda compute: at_once or program_size(compute, workers))
             if interruption.asked:
                 raise interruption.error(folder.path, VERB)
     except InterruptionError:
@@ -180,6 +189,11 @@ def crew_size(recipe: Recipe, tasks: int, workers: int | None) -> int:
     if compute.device in _ACCELERATORS:
         return 1
     return min(workers or max(1, available_cores() // max(1, compute.threads)), tasks)
+
+
+def program_size(compute: Compute, workers: int | None) -> int:
+    """How many labels a process trains as one program: one on a CPU, which they keep busy; all on an accelerator."""
+    return (workers or MAX_SPECIALISTS) if compute.device in _ACCELERATORS else 1
 
 
 def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> Card:

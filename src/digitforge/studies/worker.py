@@ -1,4 +1,4 @@
-"""A worker: a process of its own that trains one specialist after another and tells how far it is.
+"""A worker: a process of its own that trains specialists, one after another or some at once, and tells how far it is.
 
 Torch is imported when work() runs, since the process that starts the workers needs none.
 """
@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process
@@ -81,8 +82,18 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """Something that a person who watches the job may want to know: one sentence."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Failed:
-    """A worker has ended with an error; name: of the label that it was training, if any. trace: where it happened."""
+    """A worker has ended with an error.
+
+    name: of the label that it was training alone, if any. trace: where it happened.
+    """
 
     name: str | None
     kind: type[DigitforgeError]
@@ -95,11 +106,11 @@ class Stopped:
     """A worker was asked to end; the state of what it was training is saved."""
 
 
-Message = Ready | Begun | Moved | Done | Failed | Stopped
+Message = Ready | Begun | Moved | Done | Noted | Failed | Stopped
 
 
 def work(line: Connection, job: Job, is_first: bool) -> None:
-    """Train every task that comes along the line, telling of it, until None comes or a signal asks to stop.
+    """Train the tasks that come along the line, those of one message at once, until an empty one comes or a signal.
 
     is_first: an accelerator is served by the first worker alone; the others then end at once.
     """
@@ -123,7 +134,6 @@ def work(line: Connection, job: Job, is_first: bool) -> None:
 
 def _train_tasks(line: Connection, job: Job, is_first: bool, teller: _Teller) -> None:
     from digitforge.training.compute import resolve_compute
-    from digitforge.training.train import train
 
     compute = resolve_compute(job.recipe.compute)
     if compute.device != "cpu" and not is_first:
@@ -131,15 +141,35 @@ def _train_tasks(line: Connection, job: Job, is_first: bool, teller: _Teller) ->
     teller.tell(Ready(compute))
     name = job.recipe.data.name
     data = job.data or replace(load_data(name), name=name)
-    while (task := line.recv()) is not None and not teller.stop.asked:
-        teller.name = task.name
-        recipe = job.recipe.with_settings({"data.digits": [task.name]})
-        train(recipe, data, out=task.folder.path, resume=True, observers=[teller])
-        last = task.folder.read_stats()[-1]
-        teller.tell(Done(task.name, last["images"], last["clock"]["seconds"]))
-        teller.name = None
+    while (tasks := line.recv()) and not teller.stop.asked:
+        if len(tasks) == 1:
+            _train_alone(job.recipe, data, tasks[0], teller)
+        else:
+            _train_at_once(job.recipe, data, tasks, teller)
     if teller.stop.asked:
         teller.tell(Stopped())
+
+
+def _train_alone(recipe: Recipe, data: DataSet, task: Task, teller: _Teller) -> None:
+    from digitforge.training.train import train
+
+    teller.name = task.name
+    recipe = recipe.with_settings({"data.digits": [task.name]})
+    train(recipe, data, out=task.folder.path, resume=True, observers=[teller])
+    teller.tell_done(task.name, task.folder)
+    teller.name = None
+
+
+def _train_at_once(recipe: Recipe, data: DataSet, tasks: Sequence[Task], teller: _Teller) -> None:
+    from digitforge.training.together import Member, train_together
+
+    def finished(member: Member) -> None:
+        teller.tell_done(member.name, member.folder)
+        if teller.stop.asked:  # what is left of the others is to write their files, which a resume does
+            raise InterruptionError("stopped", 128 + signal.SIGTERM)
+
+    members = [Member(task.name, task.folder, teller.of(task.name)) for task in tasks]
+    train_together(recipe, data, members, finished, lambda sentence: teller.tell(Noted(sentence)))
 
 
 class _Stop:
@@ -161,16 +191,25 @@ class _Teller:
     name: of the label that is trained now.
     """
 
-    def __init__(self, line: Connection, stop: _Stop) -> None:
+    def __init__(self, line: Connection, stop: _Stop, name: str | None = None) -> None:
         self._line = line
         self.stop = stop
-        self.name: str | None = None
+        self.name = name
         self._due = 0.0
+
+    def of(self, name: str) -> _Teller:
+        """Another one on the same line, for a label among several that are trained at once."""
+        return _Teller(self._line, self.stop, name)
 
     def tell(self, message: Message) -> None:
         """Send a message, if anybody is there to hear it."""
         with suppress(OSError):
             self._line.send(message)
+
+    def tell_done(self, name: str, folder: RunFolder) -> None:
+        """Tell that a run is finished."""
+        last = folder.read_stats()[-1]
+        self.tell(Done(name, last["images"], last["clock"]["seconds"]))
 
     def started(self, plan: Plan, folder: RunFolder, images: int) -> None:
         """Tell what begins."""

@@ -35,7 +35,8 @@ class Batch:
         """The same batch so many times over."""
         if times == 1:
             return self
-        return Batch(self.images.repeat(times, 1, 1, 1), self.labels.repeat(times), self.latents.repeat(times, 1))
+        parts = self.images, self.labels, self.latents
+        return Batch(*(part.repeat(times, *[1] * (part.dim() - 1)) for part in parts))
 
 
 class Batches:

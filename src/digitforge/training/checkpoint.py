@@ -40,7 +40,7 @@ def named_tensors(state: State) -> Iterator[tuple[str, Tensor]]:
     if state.average is not None:
         players["average"] = state.average.generator
     for name, player in players.items():
-        yield from ((f"{name}.{key}", value) for key, value in player.state_dict().items())
+        yield from ((f"{name}.{key}", value) for key, value in player.state_dict(keep_vars=True).items())
     optimisers = {"generator": game.generator_optimiser, "discriminator": game.discriminator_optimiser}
     for name, optimiser in optimisers.items():
         parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]

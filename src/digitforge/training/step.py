@@ -71,7 +71,7 @@ def simultaneous_step(game: Game, batches: Batches, step: int) -> Outcome:
         fake[fake.abs() < _SMALLEST_WEIGHT] = _SMALLEST_WEIGHT
         logits.backward(own)  # type: ignore[no-untyped-call]
         assert shown.grad is not None
-        pull = shown.grad * (weights.generator[len(fake) :] / fake).view(-1, 1, 1, 1).to(shown.grad.dtype)
+        pull = shown.grad * (weights.generator[len(fake) :] / fake)[..., None, None, None].to(shown.grad.dtype)
     penalty = _penalise(game, batches, batch, shown, step)
     fakes.backward(pull)
     _teach_discriminator(game)
@@ -137,7 +137,7 @@ def _generator_turn(game: Game, batch: Batch, fakes: Tensor) -> Tensor:
         with torch.no_grad():
             real = game.discriminator(batch.images, batch.labels) if loss.pairs else torch.zeros_like(fake)
     generator_loss = loss.generator(real, fake)
-    generator_loss.backward()  # type: ignore[no-untyped-call]
+    generator_loss.backward(torch.ones_like(generator_loss))  # type: ignore[no-untyped-call]
     game.discriminator.requires_grad_(True)
     _learn(game.generator, game.generator_optimiser)
     return generator_loss.detach()
@@ -166,7 +166,7 @@ def weigh(objective: Objective, logits: Tensor) -> tuple[tuple[Tensor, Tensor], 
     leaves = logits.detach().requires_grad_(True)
     real, fake = leaves.chunk(2)
     losses = loss.discriminator(real, fake), loss.generator(real, fake)
-    gradients = [torch.autograd.grad(each, leaves)[0] for each in losses]
+    gradients = [torch.autograd.grad(each, leaves, torch.ones_like(each))[0] for each in losses]
     return (losses[0].detach(), losses[1].detach()), Weights(*gradients)
 
 
@@ -189,8 +189,8 @@ def _penalise(game: Game, batches: Batches, batch: Batch, fakes: Tensor, step: i
         if objective.gradient_penalty:
             mixed = between(batch.images, fakes, batches.mixing(step))
             terms.append(objective.gradient_penalty * one_centred(judge, mixed))
-    penalty = torch.stack(terms).sum()
-    (penalty * objective.penalty_every).backward()  # type: ignore[no-untyped-call]
+    penalty = torch.stack(terms).sum(0)
+    penalty.backward(torch.full_like(penalty, objective.penalty_every))  # type: ignore[no-untyped-call]
     return penalty.detach()
 
 

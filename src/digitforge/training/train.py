@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -58,15 +59,9 @@ def train(
     if saved is not None and folder is not None and folder.is_finished and not _asks_length(settings):
         return folder
     data_set = data if isinstance(data, DataSet) else load_data(asked.data.name, progress=progress)
-    plan = make_plan(asked, data_set)
-    if saved is not None and folder is not None:
-        plan = lengthened(plan, saved, folder)
-        if folder.is_finished and plan.recipe == saved:
-            return folder
-    elif folder is not None:
-        if resume and folder.path.is_dir() and any(folder.path.iterdir()):
-            folder.read_recipe()  # raises, as it holds none
-        new_run_folder(folder.path, asked)  # refuses a folder that is taken before any time is spent
+    plan = planned(asked, data_set, saved, folder, resume)
+    if saved is not None and folder is not None and folder.is_finished and plan.recipe == saved:
+        return folder
     fabric = start_fabric(plan.recipe)
     plan = set_length(plan, fabric)
     if saved is None or folder is None:
@@ -90,6 +85,18 @@ def ask(
     return asked
 
 
+def planned(asked: Recipe, data: DataSet, saved: Recipe | None, folder: RunFolder | None, resume: bool) -> Plan:
+    """The plan of a run that is new or, where a saved recipe is given, goes on."""
+    plan = make_plan(asked, data)
+    if saved is not None and folder is not None:
+        return lengthened(plan, saved, folder)
+    if folder is not None:
+        if resume and folder.path.is_dir() and any(folder.path.iterdir()):
+            folder.read_recipe()  # raises, as it holds none
+        new_run_folder(folder.path, asked)  # refuses a folder that is taken before any time is spent
+    return plan
+
+
 def lengthened(plan: Plan, saved: Recipe, folder: RunFolder) -> Plan:
     """The plan of a resumed run: the saved one, or a longer one where its recipe has no schedule."""
     before, now = saved.training.images, plan.recipe.training.images
@@ -108,27 +115,38 @@ def set_length(plan: Plan, fabric: Fabric) -> Plan:
     """The plan with its length in images: a time budget is probed, and every process takes the first one's count."""
     training = plan.recipe.training
     if training.seconds is not None:
-        return with_images(plan, images_in(training, lambda size: _probe(plan, fabric, size), fabric))
+        return with_images(plan, images_in(training, lambda size: Trainer(throw_away(plan, size), fabric).step, fabric))
     assert training.images is not None
     return with_images(plan, training.images)
 
 
-def _probe(plan: Plan, fabric: Fabric, batch_size: int) -> Callable[[], None]:
-    """What takes a step with such batches, on a state of its own."""
+def throw_away(plan: Plan, batch_size: int) -> Plan:
+    """The plan of steps that are only timed, all with such batches."""
     settings = {
         "training.images": 2**40,
         "training.batch_size": batch_size,
         "training.batch_doublings": 0,
         "training.pretrain_images": 0,
     }
-    return Trainer(plan.with_recipe(plan.recipe.with_settings(settings)), fabric).step
+    return plan.with_recipe(plan.recipe.with_settings(settings))
 
 
 def run(plan: Plan, fabric: Fabric, folder: RunFolder, observers: Sequence[Observer]) -> None:
     """Train a resolved plan in its folder, from the newest checkpoint there, to the end."""
     trainer = Trainer(plan, fabric)
-    images = trainer.resume(folder)
-    first = fabric.is_global_zero
+    trainer.resume(folder)
+    with recorded(trainer, folder, observers) as heard:
+        trainer.run(folder, heard)
+    complete(trainer, folder)
+
+
+@contextmanager
+def recorded(trainer: Trainer, folder: RunFolder, observers: Sequence[Observer]) -> Iterator[list[Observer]]:
+    """Make the folder ready for what comes after the images seen so far, and have observers hear it until the end.
+
+    Gives all those that hear it: of several processes, in the first alone.
+    """
+    plan, images, first = trainer.plan, trainer.images, trainer.fabric.is_global_zero
     if first:
         folder.create(plan.recipe)
         folder.rewind(images)
@@ -137,14 +155,18 @@ def run(plan: Plan, fabric: Fabric, folder: RunFolder, observers: Sequence[Obser
     for observer in heard:
         observer.started(plan, folder, images)
     try:
-        trainer.run(folder, heard)
+        yield heard
     finally:
         for observer in heard:
             observer.ended()
+
+
+def complete(trainer: Trainer, folder: RunFolder) -> None:
+    """Write what a run leaves that has come to its end."""
     generator = trainer.generator()  # by every process, as they measure its normalisation together
-    if first:
-        finish(plan, generator, trainer.state.game.discriminator, trainer.images, folder)
-    fabric.barrier()
+    if trainer.fabric.is_global_zero:
+        finish(trainer.plan, generator, trainer.state.game.discriminator, trainer.images, folder)
+    trainer.fabric.barrier()
 
 
 def _asks_length(settings: Mapping[str, object]) -> bool:

@@ -52,8 +52,6 @@ class Trainer:
         self.fabric = fabric
         self.batches = Batches(plan.train, recipe.networks, plan.times, recipe.training.seed, fabric.device)
         self.state = new_state(plan, fabric)
-        self._pretraining = recipe.training.pretrain_images
-        self._take_step = STEPS[recipe.training.update]
         self._seconds = 0.0  # spent in steps
         self._last_line = (0, 0.0)  # images seen and seconds spent at the last line of statistics
         self._lines: list[dict[str, Any]] = []  # of statistics so far, also those told before a resume
@@ -65,44 +63,41 @@ class Trainer:
 
     def step(self) -> None:
         """Take one adversarial step."""
-        state, recipe = self.state, self.plan.recipe
-        assert recipe.training.images is not None
-        self._set_rates(rate_factor(recipe.training, self.images, recipe.training.images))
-        batch_size = self.plan.times.batch_size(state.step)
-        take_step = pretraining_step if self.images < self._pretraining else self._take_step
-        outcome = take_step(state.game, self.batches, state.step)
-        for index, value in enumerate((outcome.discriminator_loss, outcome.generator_loss, outcome.penalty)):
-            if value is not None:
-                state.sums[index] += value
-                state.sums[index + _COUNTS] += 1
-        state.step += 1
-        if state.average is not None:
-            state.average.update(self.images, batch_size)
+        advance(self.plan, self.batches, self.state)
 
     def run(self, folder: RunFolder, observers: Sequence[Observer]) -> None:
         """Train to the end, telling `observers`; the state is saved now and then, and when a signal asks to stop."""
         plan, state = self.plan, self.state
         last_saved = time.monotonic()
-        if state.step == 0:
-            before = self._real_beside_noise() if self._pretraining else None
-            self._tell(observers, Tick(0, sheet=self.sheet(), weights=self._weights(), pretraining=before))
+        self.begin(observers)
         with Interruption() as interruption:
             while state.step < plan.times.steps:
                 start = time.perf_counter()
                 self.step()
-                self._seconds += time.perf_counter() - start
-                for observer in observers:
-                    observer.stepped(self.images)
-                tick = self._tick()
-                if tick is not None:
-                    self._tell(observers, tick)
-                    if time.monotonic() - last_saved > plan.recipe.record.checkpoint_seconds:
-                        self.save(folder)
-                        last_saved = time.monotonic()
-                if self._agrees_to_stop(interruption, at_tick=tick is not None):
+                is_tick = self.tell(observers, time.perf_counter() - start)
+                if is_tick and time.monotonic() - last_saved > plan.recipe.record.checkpoint_seconds:
+                    self.save(folder)
+                    last_saved = time.monotonic()
+                if self._agrees_to_stop(interruption, at_tick=is_tick):
                     self.save(folder)
                     raise interruption.error(folder.path)
         self.save(folder)
+
+    def begin(self, observers: Sequence[Observer]) -> None:
+        """Tell what there is before the first step."""
+        if self.state.step == 0:
+            before = self._real_beside_noise() if self.plan.recipe.training.pretrain_images else None
+            self._tell(observers, Tick(0, sheet=self.sheet(), weights=self._weights(), pretraining=before))
+
+    def tell(self, observers: Sequence[Observer], seconds: float) -> bool:
+        """Tell that a step was taken, in so many seconds, and what there is to record after it, if anything."""
+        self._seconds += seconds
+        for observer in observers:
+            observer.stepped(self.images)
+        tick = self._tick()
+        if tick is not None:
+            self._tell(observers, tick)
+        return tick is not None
 
     def save(self, folder: RunFolder) -> None:
         """Write a checkpoint, then let the older ones go."""
@@ -189,10 +184,7 @@ class Trainer:
             "images": images,
             "epoch": round(plan.epochs_after(images), 4),
             "loss": loss,
-            "rate": {
-                "generator": state.game.generator_optimiser.param_groups[0]["lr"],
-                "discriminator": state.game.discriminator_optimiser.param_groups[0]["lr"],
-            },
+            "rate": rates(plan, state.step - 1),
         }
         if due["accuracy"]:
             players = (state.game.generator, state.game.discriminator)
@@ -232,18 +224,39 @@ class Trainer:
     def _weights(self) -> bytes:
         return generator_weights(self.generator())
 
-    def _set_rates(self, factor: float) -> None:
-        recipe, game = self.plan.recipe, self.state.game
-        for optimiser, settings in (
-            (game.generator_optimiser, recipe.generator_optimiser),
-            (game.discriminator_optimiser, recipe.discriminator_optimiser),
-        ):
-            for group in optimiser.param_groups:
-                group["lr"] = settings.rate * factor
-
     def _tell(self, observers: Sequence[Observer], tick: Tick) -> None:
         for observer in observers:
             observer.ticked(tick)
+
+
+def advance(plan: Plan, batches: Batches, state: State) -> None:
+    """Take a state one adversarial step on."""
+    images, training, game = plan.times.images_after(state.step), plan.recipe.training, state.game
+    for name, rate in rates(plan, state.step).items():
+        optimiser = game.generator_optimiser if name == "generator" else game.discriminator_optimiser
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+    take_step = pretraining_step if images < training.pretrain_images else STEPS[training.update]
+    outcome = take_step(game, batches, state.step)
+    for index, value in enumerate((outcome.discriminator_loss, outcome.generator_loss, outcome.penalty)):
+        if value is not None:
+            state.sums[index] += value
+            state.sums[index + _COUNTS] += 1
+    batch_size = plan.times.batch_size(state.step)
+    state.step += 1
+    if state.average is not None:
+        state.average.update(images + batch_size, batch_size)
+
+
+def rates(plan: Plan, step: int) -> dict[str, float]:
+    """Each player's learning rate in a step."""
+    recipe = plan.recipe
+    assert recipe.training.images is not None
+    factor = rate_factor(recipe.training, plan.times.images_after(step), recipe.training.images)
+    return {
+        "generator": recipe.generator_optimiser.rate * factor,
+        "discriminator": recipe.discriminator_optimiser.rate * factor,
+    }
 
 
 def new_state(plan: Plan, fabric: Fabric) -> State:

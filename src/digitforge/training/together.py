@@ -1,0 +1,172 @@
+"""Together: runs of one recipe, a label each, trained as one game; each leaves the run folder that it leaves alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+
+from digitforge.data import DataSet
+from digitforge.errors import DigitforgeError
+from digitforge.recipe import Recipe
+from digitforge.runs import RunFolder
+from digitforge.training.budget import images_in
+from digitforge.training.compute import start_fabric
+from digitforge.training.interruption import Interruption
+from digitforge.training.observers import Observer
+from digitforge.training.plan import Plan, with_images
+from digitforge.training.stacked import StackedBatches, stack
+from digitforge.training.train import complete, planned, recorded, throw_away
+from digitforge.training.trainer import Trainer, advance
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run among several: the name of its label, its folder, and who hears it besides those that write the folder."""
+
+    name: str
+    folder: RunFolder
+    observer: Observer
+
+
+@dataclass
+class Run:
+    """A member in training, which observers hear once it has begun."""
+
+    member: Member
+    trainer: Trainer
+    observers: Sequence[Observer] = ()
+
+
+def train_together(
+    recipe: Recipe,
+    data: DataSet,
+    members: Sequence[Member],
+    finished: Callable[[Member], None] = lambda member: None,
+    note: Callable[[str], None] = lambda sentence: None,
+) -> None:
+    """Train each member's run, or go on with it; `finished` hears of each whose folder is whole.
+
+    Runs that are equally long and equally far take their steps as one; where not all are, `note` hears it, and one such
+    group trains after the other. A time budget is that of the steps that all take at once.
+
+    Raises what train() does; an error in the midst of one run has its label's name before it, and the others are saved.
+    """
+    plans = [_planned(recipe, data, member) for member in members]
+    fabric = start_fabric(plans[0].recipe)
+    try:
+        trainers = [Trainer(plan, fabric) for plan in _with_lengths(plans, fabric)]
+        runs = [Run(member, trainer) for member, trainer in zip(members, trainers, strict=True)]
+        groups = _groups(runs)
+        if len(groups) > 1:
+            names = "; ".join(", ".join(run.member.name for run in group) for group in groups)
+            note(f"not all at once, since they differ in length or in how far they are, but in turn: {names}")
+        for group in groups:
+            _train_group(group, finished)
+    except torch.OutOfMemoryError:
+        raise DigitforgeError(
+            f"the memory of the {fabric.device.type} device is too small for {len(members)} labels at once; "
+            "go on with --resume and fewer --workers"
+        ) from None
+
+
+class Team:
+    """Runs that take their steps as one, while each keeps its own records."""
+
+    def __init__(self, trainers: Sequence[Trainer]) -> None:
+        first = trainers[0]
+        self.state = stack([trainer.state for trainer in trainers], first.plan.recipe)
+        self._trainers = trainers
+        self._plan = first.plan
+        self._batches = StackedBatches([trainer.plan for trainer in trainers], first.fabric.device)
+
+    def step(self) -> None:
+        """Take one adversarial step with each."""
+        advance(self._plan, self._batches, self.state)
+        for trainer in self._trainers:
+            trainer.state.step = self.state.step
+
+
+def train_team(runs: Sequence[Run]) -> None:
+    """Train runs as one to their end; now and then, and when a signal asks to stop, all are saved after one step."""
+    team, plan = Team([run.trainer for run in runs]), runs[0].trainer.plan
+    for run in runs:
+        run.trainer.begin(run.observers)
+    last_saved = time.monotonic()
+    with Interruption() as interruption:
+        while team.state.step < plan.times.steps:
+            start = time.perf_counter()
+            team.step()
+            is_tick = _tell(runs, time.perf_counter() - start)
+            is_due = is_tick and time.monotonic() - last_saved > plan.recipe.record.checkpoint_seconds
+            if is_due or interruption.asked:
+                _save(runs)
+                last_saved = time.monotonic()
+            if interruption.asked:
+                raise interruption.error(runs[0].member.folder.path)
+    _save(runs)
+
+
+def _tell(runs: Sequence[Run], seconds: float) -> bool:
+    """Have each run tell what a step has brought; whether it was a tick of any. After an error the others are saved."""
+    is_tick = False
+    failed: dict[str, DigitforgeError] = {}
+    for run in runs:
+        try:
+            is_tick |= run.trainer.tell(run.observers, seconds)
+        except DigitforgeError as error:
+            failed[run.member.name] = error
+    for name, failure in failed.items():
+        _save(runs, failed)
+        raise type(failure)(f"specialist {name}: {failure}") from failure
+    return is_tick
+
+
+def _save(runs: Sequence[Run], but: Container[str] = ()) -> None:
+    for run in runs:
+        if run.member.name not in but:
+            run.trainer.save(run.member.folder)
+
+
+def _train_group(runs: Sequence[Run], finished: Callable[[Member], None]) -> None:
+    with ExitStack() as records:
+        for run in runs:
+            run.observers = records.enter_context(recorded(run.trainer, run.member.folder, [run.member.observer]))
+        if len(runs) == 1:
+            runs[0].trainer.run(runs[0].member.folder, runs[0].observers)
+        else:
+            train_team(runs)
+    for run in runs:
+        complete(run.trainer, run.member.folder)
+        finished(run.member)
+
+
+def _groups(runs: Sequence[Run]) -> list[list[Run]]:
+    """Those that can step as one, since they are equally long and, with what their folders hold, equally far."""
+    alike: dict[tuple[int | None, int], list[Run]] = {}
+    for run in runs:
+        run.trainer.resume(run.member.folder)
+        alike.setdefault((run.trainer.plan.recipe.training.images, run.trainer.state.step), []).append(run)
+    return list(alike.values())
+
+
+def _planned(recipe: Recipe, data: DataSet, member: Member) -> Plan:
+    folder = member.folder
+    saved = folder.read_recipe() if folder.recipe.is_file() else None
+    asked = saved or recipe.with_settings({"data.name": data.name, "data.digits": [member.name]})
+    return planned(asked, data, saved, folder, resume=True)
+
+
+def _with_lengths(plans: Sequence[Plan], fabric: Fabric) -> list[Plan]:
+    """The plans with their lengths in images; a time budget is probed once, with all that have one stepping as one."""
+    timed = [plan for plan in plans if plan.recipe.training.seconds is not None]
+
+    def probe(batch_size: int) -> Callable[[], None]:
+        return Team([Trainer(throw_away(plan, batch_size), fabric) for plan in timed]).step
+
+    budget = images_in(timed[0].recipe.training, probe, fabric) if timed else 0
+    return [with_images(plan, plan.recipe.training.images or budget) for plan in plans]
