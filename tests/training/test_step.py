@@ -18,6 +18,7 @@ from digitforge.data import Digits
 from digitforge.networks.build import build
 from digitforge.networks.layers import BatchNorm, Dropout, Flatten, Logit, SameConv, seed_dropout
 from digitforge.networks.players import Discriminator
+from digitforge.objectives import losses
 from digitforge.sections import Networks, Objective, Training
 from digitforge.training.batches import Batches
 from digitforge.training.schedule import timetable
@@ -214,8 +215,8 @@ def test_a_discriminator_that_is_sure_still_tells_the_generator_where_to_go(loss
     simultaneous_step(played, batches, 0)
     fakes = played.generator(batches.batch(0).latents)
     logits = judged(played.discriminator, batches.batch(0).images, fakes, batches.batch(0).labels, norm=False)
-    _, weights = weigh(played.objective, torch.cat(logits))
-    assert (weights.discriminator[ROWS:] == 0).any()
+    _, weights = weigh(losses.LOSSES[loss].discriminator, torch.cat(logits))
+    assert (weights[ROWS:] == 0).any()
     of_generator, _ = textbook_simultaneous(plain, batches, 0, norm=False)
     found = gradients(played.generator)
     for name, gradient in of_generator.items():

@@ -58,7 +58,7 @@ class Crew:
 
     def __enter__(self) -> Crew:
         try:
-            with _started_calmly(self._job.recipe.compute.threads):
+            with _started_calmly(self._job.recipe.compute.threads or 1):
                 for number in range(self._count):
                     self._start(is_first=number == 0)
         except BaseException:
@@ -164,11 +164,10 @@ def _death(worker: Worker, code: int) -> Failed:
 
 @contextmanager
 def _started_calmly(threads: int) -> Iterator[None]:
-    """Processes that are started meanwhile compute with so many threads (0: as many as they like), and no signal meets
-    one before it can hear it: what is blocked here stays blocked there."""
+    """Processes that are started meanwhile begin with so many threads, and no signal meets one before it can hear it:
+    what is blocked here stays blocked there."""
     before = os.environ.get("OMP_NUM_THREADS")
-    if threads:
-        os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     blocked = {signal.SIGINT, signal.SIGTERM}
     resource_tracker.ensure_running()  # it comes with the first process, and would unblock both
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, blocked) if hasattr(signal, "pthread_sigmask") else None

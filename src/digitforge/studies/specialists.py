@@ -106,9 +106,7 @@ def ask(
     """The recipe that is asked for: a new one, or the saved one of the job to resume, which must be the same."""
     if saved is None:
         base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
-        asked = base.with_settings(settings)
-        is_settled = asked.compute.threads or asked.compute.device in _ACCELERATORS
-        return asked if is_settled else asked.with_settings({"compute.threads": 1})
+        return base.with_settings(settings)
     assert folder is not None
     asked = saved.with_settings(settings)
     check_goes_on(folder.path, saved, recipe, asked, [key for key in settings if key not in LENGTHS])

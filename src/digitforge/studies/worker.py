@@ -135,17 +135,21 @@ def work(line: Connection, job: Job, is_first: bool) -> None:
 def _train_tasks(line: Connection, job: Job, is_first: bool, teller: _Teller) -> None:
     from digitforge.training.compute import resolve_compute
 
-    compute = resolve_compute(job.recipe.compute)
+    asked = job.recipe.compute
+    compute = resolve_compute(asked)
+    if compute.device == "cpu" and not asked.threads:  # labels train side by side, a thread each
+        compute = compute.model_copy(update={"threads": 1})
     if compute.device != "cpu" and not is_first:
         return
     teller.tell(Ready(compute))
+    recipe = job.recipe.model_copy(update={"compute": compute})
     name = job.recipe.data.name
     data = job.data or replace(load_data(name), name=name)
     while (tasks := line.recv()) and not teller.stop.asked:
         if len(tasks) == 1:
-            _train_alone(job.recipe, data, tasks[0], teller)
+            _train_alone(recipe, data, tasks[0], teller)
         else:
-            _train_at_once(job.recipe, data, tasks, teller)
+            _train_at_once(recipe, data, tasks, teller)
     if teller.stop.asked:
         teller.tell(Stopped())
 

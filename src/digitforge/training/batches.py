@@ -82,14 +82,18 @@ class Batches:
 
     def indices(self, step: int) -> NDArray[np.int64]:
         """Which training images make the global batch of a step: int64 [batch size]."""
-        places = np.arange(self.times.images_after(step), self.times.images_after(step + 1))
-        epochs, offsets = np.divmod(places, self.count)
-        return np.concatenate([self._order(epoch)[offsets[epochs == epoch]] for epoch in np.unique(epochs)])
+        place, end = self.times.images_after(step), self.times.images_after(step + 1)
+        parts = []
+        while place < end:
+            epoch, offset = divmod(place, self.count)
+            parts.append(self._order(epoch)[offset : offset + end - place])
+            place += len(parts[-1])
+        return np.concatenate(parts)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         if epoch not in self._orders:
             self._orders = {key: order for key, order in self._orders.items() if key >= epoch - 1}
-            self._orders[epoch] = stream(self._seed, "order", int(epoch)).permutation(self.count)
+            self._orders[epoch] = stream(self._seed, "order", epoch).permutation(self.count)
         return self._orders[epoch]
 
     def _slice(self, rows: NDArray[T]) -> NDArray[T]:
