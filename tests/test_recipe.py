@@ -257,3 +257,10 @@ def test_any_setting_makes_a_recipe_that_comes_back_from_its_toml_or_a_recipe_er
 def test_a_falling_rate_is_a_schedule() -> None:
     assert not tiny().has_schedule
     assert tiny("constant_until=0.5").has_schedule
+
+
+def test_other_data_have_another_hash() -> None:
+    made = load_recipe("express").with_settings({"data.sha256": "0" * 64})
+    assert made.with_settings({"data.name": "mnist", "training.seed": 3}).data.sha256 == "0" * 64
+    assert made.with_settings({"data.name": "mnist-5k"}).data.sha256 == ""
+    assert made.with_settings({"data.name": "mnist-5k", "data.sha256": "1" * 64}).data.sha256 == "1" * 64

@@ -40,13 +40,16 @@ class Recipe(Section):
     def with_settings(self, settings: Mapping[str, object]) -> Recipe:
         """This recipe with some dotted keys changed: {"training.seed": 1}.
 
-        A new length (`training.seconds`, `.images` or `.epochs`) takes the place of the old one.
+        A new length (`training.seconds`, `.images` or `.epochs`) takes the place of the old one; other data have
+        another hash.
         """
         table = self.model_dump(exclude_none=True, mode="json")
         settings = {full_key(key): value for key, value in settings.items()}
         if settings.keys() & set(LENGTHS):
             for key in LENGTHS:
                 table["training"].pop(key.split(".")[1], None)
+        if settings.get("data.name", self.data.name) != self.data.name:
+            table["data"]["sha256"] = ""
         for key, value in settings.items():
             _place(table, key, value)
         return parse_recipe(table, origin=f"recipe {self.name}")

@@ -49,6 +49,7 @@ class Data(Section):
     name: str = Field(default="mnist", min_length=1)  # a data set's name, or a path
     digits: tuple[str, ...] = ()  # the labels to train on, by name; none: all of them
     count: int = Field(default=0, ge=0)  # how many training images, an equal number a label; 0: all of them
+    sha256: str = ""  # of all its training images and labels, which no others may stand in for; set when a run starts
 
     @field_validator("digits", mode="before")
     @classmethod

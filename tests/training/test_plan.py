@@ -167,3 +167,11 @@ def test_resolving_twice_changes_nothing() -> None:
 def test_images_that_are_kept_whole_are_told_by_the_numbers_of_their_labels() -> None:
     data = DataSet("few", tiny_digits(5), None)
     assert plan(data).frequencies.tolist() == [1] * 5 + [0] * 5
+
+
+def test_the_plan_says_which_images_it_was_made_for_and_takes_no_others() -> None:
+    settled = plan().recipe
+    assert settled.data.sha256 == DATA.train.sha256
+    assert make_plan(settled, tiny_data(200)).data_sha256 == DATA.train.sha256
+    with pytest.raises(DataError, match="tiny holds other images or labels than this recipe was made for"):
+        make_plan(settled, tiny_data(300))

@@ -277,6 +277,25 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(
     assert what_must_repeat(folder) == undisturbed
 
 
+def test_a_run_does_not_go_on_with_other_images(tmp_path: Path) -> None:
+    with pytest.raises(InterruptionError):
+        short(tmp_path / "run", observers=[interrupted_at(7)])
+    with pytest.raises(DataError, match="tiny holds other images or labels"):
+        train(data=tiny_data(210), out=tmp_path / "run", resume=True)
+
+
+def test_a_run_whose_recipe_an_older_version_saved_goes_on(undisturbed: dict[str, object], tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(InterruptionError):
+        short(folder.path, observers=[interrupted_at(7)])
+    lines = folder.recipe.read_text().splitlines(keepends=True)
+    folder.recipe.write_text("".join(line for line in lines if not line.startswith(("sha256", "figure"))))
+    resumed = train(data=DATA, out=folder.path, resume=True)
+    assert resumed.is_finished
+    assert resumed.read_recipe().data.sha256 == DATA.train.sha256
+    assert resumed.read_stats()[-1]["images"] == IMAGES
+
+
 def test_a_run_can_be_stopped_again_and_again(undisturbed: dict[str, object], tmp_path: Path) -> None:
     out = tmp_path / "stopped"
     for step in (3, 4, 21):

@@ -30,7 +30,9 @@ def train(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
     precision: Annotated[Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the whole recipe; train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the whole recipe, and what it would take; train nothing.")
+    ] = False,
 ) -> None:
     """Train a GAN: any digit on demand after 60 s with the default recipe."""
     lengths = {"training.seconds": parse_budget(budget), "training.epochs": epochs, "training.images": images}
@@ -137,9 +139,18 @@ def summary(figures: dict[str, Any]) -> list[str]:
 
 
 def _show_recipe(recipe: str | None, settings: dict[str, object]) -> None:
+    """Print the resolved recipe, and as comments to it what it would take, if its data are here."""
+    from digitforge.data import is_at_hand, load_data
     from digitforge.recipe import load_recipe
     from digitforge.training.compute import resolve_compute
+    from digitforge.training.forecast import forecast
     from digitforge.training.train import DEFAULT_RECIPE
 
     asked = load_recipe(recipe or DEFAULT_RECIPE).with_settings(settings)
-    typer.echo(asked.model_copy(update={"compute": resolve_compute(asked.compute)}).to_toml(), nl=False)
+    typer.echo(asked.model_copy(update={"compute": resolve_compute(asked.compute)}).to_toml())
+    if is_at_hand(asked.data.name):
+        comments = list(forecast(asked, load_data(asked.data.name)).sentences())
+    else:
+        comments = [f"how long it takes is told once the data are here: digitforge data {asked.data.name}"]
+    for comment in comments:
+        typer.echo(f"# {comment}")

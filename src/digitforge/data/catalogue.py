@@ -113,6 +113,12 @@ def load_data(name_or_path: str | Path, *, progress: Progress | None = None) -> 
     raise DataError(_unknown(name_or_path))
 
 
+def is_at_hand(name_or_path: str) -> bool:
+    """Whether data can be loaded without fetching or making any; what is at a path is."""
+    entry = next((entry for entry in _ENTRIES if entry.name == name_or_path), None)
+    return entry is None or entry.is_cached
+
+
 def load_digits(name: str | Path, split: str = "train") -> Digits:
     """One part, "train" or "test", of a named data set or of the one at a path.
 

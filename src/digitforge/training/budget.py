@@ -22,20 +22,32 @@ _WARM_UP = 8  # steps, at least, until memory is allocated and oneDNN's kernels 
 def images_in(training: Training, probe: Callable[[int], Callable[[], None]], fabric: Fabric) -> int:
     """How many images `training.seconds` of steps show D at the speed that this machine has now.
 
-    probe: gives for a batch size what takes a step with it, on a state that is thrown away afterwards. Where the
-    batch grows, each size is timed, since each serves for an equal share of the images.
+    probe: gives for a batch size what takes a step with it, on a state that is thrown away afterwards.
     """
     assert training.seconds is not None
+    allowed = min(max(_SHARE * training.seconds, _SHORTEST), _LONGEST)
+    pace = seconds_an_image(training, probe, fabric, allowed)
+    return max(training.batch_size, round(training.seconds / (pace * SLOWDOWN)))
+
+
+def seconds_an_image(
+    training: Training, probe: Callable[[int], Callable[[], None]], fabric: Fabric, allowed: float
+) -> float:
+    """What an image takes of the steps of a run, told by throw-away steps of about `allowed` seconds.
+
+    probe: as for images_in. Where the batch grows, each size is timed, since each serves for an equal share of the
+    images.
+    """
     sizes = [training.batch_size * 2**doubling for doubling in range(training.batch_doublings + 1)]
     steps = [probe(size) for size in sizes]
-    allowed = min(max(_SHARE * training.seconds, _SHORTEST), _LONGEST) / (len(sizes) * (1 + _ROUNDS))
+    share = allowed / (len(sizes) * (1 + _ROUNDS))
     for take_step in steps:
-        timed(take_step, allowed, fabric, at_least=_WARM_UP)
-    rounds = [[timed(take_step, allowed, fabric) for take_step in steps] for _ in range(_ROUNDS)]
-    pace = 0.0  # seconds an image, each size serving for an equal share
+        timed(take_step, share, fabric, at_least=_WARM_UP)
+    rounds = [[timed(take_step, share, fabric) for take_step in steps] for _ in range(_ROUNDS)]
+    pace = 0.0
     for size, turns in zip(sizes, zip(*rounds, strict=True), strict=True):
         pace += sum(seconds for seconds, _ in turns) / sum(taken for _, taken in turns) / size / len(sizes)
-    return max(training.batch_size, round(training.seconds / (pace * SLOWDOWN)))
+    return pace
 
 
 def timed(take_step: Callable[[], None], allowed: float, fabric: Fabric, at_least: int = 1) -> tuple[float, int]:

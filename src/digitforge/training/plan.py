@@ -79,6 +79,12 @@ class Plan:
 def make_plan(recipe: Recipe, data: DataSet) -> Plan:
     """Resolve a recipe for a data set and this machine."""
     train, held_out = data.train, data.test
+    if recipe.data.sha256 not in ("", train.sha256):
+        raise DataError(
+            f"{data.name} holds other images or labels than this recipe was made for (data.sha256 is "
+            f"{recipe.data.sha256[:12]}..., and theirs is {train.sha256[:12]}...); bring the old ones back, "
+            "or start a new run"
+        )
     if recipe.data.digits:
         labels = [train.label_of(name) for name in recipe.data.digits]
         train = train.only(labels)
@@ -88,7 +94,8 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
             raise DataError(f"data.count asks for {recipe.data.count} images, and there are {len(train)}")
         train = train.subset(recipe.data.count, stream(recipe.training.seed, "subset"))
     compute = resolve_compute(recipe.compute)
-    resolved = recipe.model_copy(update={"compute": compute})
+    settled = recipe.data.model_copy(update={"sha256": data.train.sha256})
+    resolved = recipe.model_copy(update={"compute": compute, "data": settled})
     plan = Plan(resolved, recipe.data.name, data.train.sha256, train, held_out)
     training = recipe.training
     if training.epochs is None:

@@ -101,14 +101,16 @@ def lengthened(plan: Plan, saved: Recipe, folder: RunFolder) -> Plan:
     """The plan of a resumed run: the saved one, or a longer one where its recipe has no schedule."""
     before, now = saved.training.images, plan.recipe.training.images
     assert before is not None and now is not None
+    # What older versions did not settle is settled now: the hash of the data here, and the intervals below.
+    recipe = saved.model_copy(update={"data": plan.recipe.data})
     if now == before:
-        return plan.with_recipe(saved)
+        return with_images(plan.with_recipe(recipe), before)
     if saved.has_schedule or now < before:
         why = "its schedule was made for that length" if saved.has_schedule else "it cannot get shorter"
         raise RunError(
             f"the run in {folder.path} is one of {before:,} images, not {now:,}, and {why}; choose another --out"
         )
-    return plan.with_recipe(saved.with_settings({"training.images": now}))
+    return with_images(plan.with_recipe(recipe), now)
 
 
 def set_length(plan: Plan, fabric: Fabric) -> Plan:
