@@ -154,7 +154,7 @@ def test_images_are_drawn_on_first_use_and_then_kept(tiny_street: Callable[[], l
     first = load_data("street", progress=lambda *news: heard.append(news))
     assert tiny_street() == [40, 20, 20]
     assert [done for _, done, _ in heard] == [40 * 3072, 60 * 3072, 80 * 3072]
-    assert {(what, total) for what, _, total in heard} == {("drawing street", 80 * 3072)}
+    assert {(what, total) for what, _, total in heard} == {("street (drawn here)", 80 * 3072)}
     second = load_data("street")
     assert tiny_street() == []
     assert first.test is not None and second.test is not None

@@ -108,7 +108,7 @@ def _draw_parts(progress: Progress) -> tuple[Part, Part]:
 
     def tell(images: int) -> None:
         image_bytes = math.prod(SHAPE)
-        progress(f"drawing {NAME}", images * image_bytes, (TRAIN_COUNT + TEST_COUNT) * image_bytes)
+        progress(f"{NAME} (drawn here)", images * image_bytes, (TRAIN_COUNT + TEST_COUNT) * image_bytes)
 
     train = draw_part(glyphs, "train", TRAIN_COUNT, tell)
     return train, draw_part(glyphs, "test", TEST_COUNT, lambda images: tell(TRAIN_COUNT + images))
