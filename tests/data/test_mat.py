@@ -204,6 +204,20 @@ def test_a_cut_off_file_is_refused(tmp_path: Path, packed: bool, kept: int) -> N
         read_mat(tmp_path / "cut.mat")
 
 
+def test_a_packed_array_with_a_wrong_sum_or_more_than_its_header_says_is_refused(tmp_path: Path) -> None:
+    content = written(packed=False)
+    (length,) = struct.unpack_from("<I", content, 132)
+    X, y = bytes(content[128 : 136 + length]), bytes(content[136 + length :])  # noqa: N806
+    right = zlib.compress(X)
+    for packed, is_right in ((right, True), (right[:-1] + b"?", False), (zlib.compress(X + bytes(8)), False)):
+        (tmp_path / "own.mat").write_bytes(bytes(content[:128]) + struct.pack("<II", 15, len(packed)) + packed + y)
+        if is_right:
+            assert len(read_mat(tmp_path / "own.mat").images) == 2
+            continue
+        with pytest.raises(DataError, match=r"own\.mat is a cut-off or damaged \.mat file"):
+            read_mat(tmp_path / "own.mat")
+
+
 def test_other_versions_of_matlab_files_are_named(tmp_path: Path) -> None:
     content = written(packed=False)
     (tmp_path / "new.mat").write_bytes(content[:124] + struct.pack("<H", 0x0200) + b"IM" + b"\x89HDF\r\n\x1a\n")

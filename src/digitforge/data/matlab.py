@@ -29,6 +29,7 @@ MATRIX, COMPRESSED = 14, 15  # the types of element that a file is made of
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 NUMERIC = ("double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 KINDS = ("cell", "struct", "object", "char", "sparse", *NUMERIC, "function", "opaque")  # counted from 1
+FILLED_TO = 8  # bytes, of which elements take whole multiples
 COMPLEX = 0x08  # among an array's flags
 MAX_AXES, MAX_NAME = 32, 63  # more than images have, and what MATLAB allows
 
@@ -68,13 +69,14 @@ class StoredArray:
     place: Place
 
     def numbers(self, stream: BinaryIO, size: int) -> Iterator[bytes]:
-        """Its numbers in column-major order, `size` bytes at a time. Raises DataError where they end too early."""
+        """Its numbers in column-major order, `size` bytes at a time. Raises DataError where they end elsewhere."""
         source = _Source(stream, self.place)
         left = _read_header(source).byte_count
         while left:
             part = source.take(min(size, left))
             left -= len(part)
             yield part
+        source.check_end()
 
 
 def find_arrays(stream: BinaryIO, path: Path) -> dict[str, StoredArray]:
@@ -138,7 +140,15 @@ class _Source:
         (word,) = self.unpack("I")
         if word >> 16:
             return word & 0xFFFF, word >> 16, 4
-        return word, self.unpack("I")[0], 8
+        return word, self.unpack("I")[0], FILLED_TO
+
+    def check_end(self) -> None:
+        """Raise DataError if more follows than what fills it up, or, where it is compressed, its sum is wrong."""
+        rest = 0
+        while rest < FILLED_TO and (part := self._next(CHUNK)):
+            rest += len(part)
+        if rest >= FILLED_TO or (self._inflater is not None and not self._inflater.eof):
+            raise self.damaged("an array does not end where its header says")
 
     def damaged(self, why: str) -> DataError:
         return damaged(self.place.path, why)
