@@ -60,7 +60,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def run(shop: Path) -> RunFolder:
     words = ["train", "express", "--data", "photographs", "--images", "2304", "--seed", "1", "--out", "run"]
-    assert main([*words, "--set", "compute.threads=1", "--set", "record.accuracy_images=10"]) == 0
+    for setting in ("compute.threads=1", "record.tick=1/2 run", "record.sheet=1/2 run", "record.snapshot=1/2 run"):
+        words += ["--set", setting]
+    assert main(words) == 0
     return RunFolder(shop / "run")
 
 
