@@ -54,3 +54,11 @@ def test_what_no_usual_name_fits_is_refused_before_anything_is_written(tmp_path:
     with pytest.raises(OutputError, match="holds digits, not cat, dog"):
         write_data_folder(tmp_path / "new", DataSet("own", named, None))
     assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    """Above all the data set's own, whose training part would lose what is held out."""
+    (tmp_path / "train_32x32.mat").write_bytes(b"the only copy")
+    with pytest.raises(OutputError, match="exists already; name a new or empty folder"):
+        write_data_folder(tmp_path, DataSet("own", some_digits(30, (3, 32, 32)), None))
+    assert (tmp_path / "train_32x32.mat").read_bytes() == b"the only copy"

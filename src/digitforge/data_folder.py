@@ -20,6 +20,8 @@ def write_data_folder(folder: Path, data: DataSet) -> tuple[Path, ...]:
 
     Each file appears whole or not at all. Raises OutputError where it can't be, before anything is written.
     """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder} exists already; name a new or empty folder")
     channels, *size = data.train.shape
     if channels != 1 and tuple(size) != MAT_SIZE:
         raise OutputError(
