@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from digitforge.data import DataSet, Digits
 from digitforge.networks.build import build
 from digitforge.networks.layers import BatchNorm, Dropout
 from digitforge.recipe import load_recipe, recipe_names
-from digitforge.training.plan import Plan, make_plan
+from digitforge.training.compute import start_fabric
+from digitforge.training.plan import Plan, make_plan, with_images
+from digitforge.training.trainer import Trainer
 
 KERAS = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
 RADFORD = {"beta1": 0.5, "beta2": 0.999, "epsilon": 1e-7}
@@ -27,6 +30,8 @@ DCGAN: dict[str, Any] = {
     "batch": 256,
     "images": 60_000,
 }
+# Layers for colour at 32x32: the first reshape is 8x8x256, G's last layer has 3 channels, D sees 3.
+SVHN: dict[str, Any] = DCGAN | {"data": "svhn", "parameters": (2_700_352, 1_033_345), "images": 73_257, "epochs": 200}
 DOCUMENTED: dict[str, dict[str, Any]] = {
     "dcgan": DCGAN
     | {"generator": {"rate": 1e-3} | KERAS, "discriminator": {"rate": 1e-4} | KERAS}
@@ -34,6 +39,12 @@ DOCUMENTED: dict[str, dict[str, Any]] = {
     "wgan-gp": DCGAN
     | {"generator": {"rate": 1e-3} | KERAS, "discriminator": {"rate": 1e-4} | KERAS}
     | {"loss": "wasserstein", "update": "simultaneous", "epochs": 50},
+    "dcgan-svhn": SVHN
+    | {"generator": {"rate": 1e-3} | KERAS, "discriminator": {"rate": 1e-4} | KERAS}
+    | {"loss": "non-saturating", "update": "simultaneous"},
+    "wgan-gp-svhn": SVHN
+    | {"generator": {"rate": 1e-3} | KERAS, "discriminator": {"rate": 1e-4} | KERAS}
+    | {"loss": "wasserstein", "update": "simultaneous"},
     "wgan-gp-tuned": DCGAN
     | {
         "generator": {"rate": 1e-4, "beta1": 0.0, "beta2": 0.9},
@@ -89,15 +100,19 @@ DOCUMENTED: dict[str, dict[str, Any]] = {
 }
 
 
-def mnist_sized() -> DataSet:
-    """As many black pictures as MNIST has, its own counts aside."""
-    return DataSet("mnist", Digits(np.zeros((60_000, 1, 28, 28), np.uint8), np.arange(60_000) % 10), None)
+SHAPES = {"mnist": (1, 28, 28), "svhn": (3, 32, 32)}
+
+
+def full_sized(name: str, count: int) -> DataSet:
+    """As many black pictures as the data set has, its own counts aside."""
+    black = np.broadcast_to(np.uint8(0), (count, *SHAPES[name]))
+    return DataSet(name, Digits(black, np.arange(count) % 10), None)
 
 
 @pytest.fixture(scope="module")
 def plans() -> dict[str, Plan]:
-    data = mnist_sized()
-    return {name: make_plan(load_recipe(name), data) for name in DOCUMENTED}
+    data = {"mnist": full_sized("mnist", 60_000), "svhn": full_sized("svhn", 73_257)}
+    return {name: make_plan(load_recipe(name), data[told.get("data", "mnist")]) for name, told in DOCUMENTED.items()}
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
@@ -107,6 +122,7 @@ def test_a_documents_settings_stand_in_its_recipe(name: str) -> None:
     assert (networks.latent_size, networks.latent) == told["latent"]
     assert (networks.pixels, networks.leaky_slope, networks.dropout) == (told["pixels"], told["slope"], told["dropout"])
     assert (recipe.objective.loss, training.update, training.epochs) == (told["loss"], told["update"], told["epochs"])
+    assert recipe.data.name == told.get("data", "mnist")
     assert training.batch_size == told["batch"]
     assert training.generator_batches == told.get("generator_batches", 1)
     assert training.critic_steps == told.get("critic_steps", 1)
@@ -128,7 +144,7 @@ def test_a_documents_recipe_is_judged_on_plain_weights_without_schedule_or_label
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_its_networks_have_the_documents_parameters(name: str) -> None:
     recipe = load_recipe(name)
-    pair = build(recipe.networks, (1, 28, 28), 10, seed=0)
+    pair = build(recipe.networks, SHAPES[recipe.data.name], 10, seed=0)
     counts = tuple(
         sum(parameter.numel() for parameter in player.parameters()) for player in (pair.generator, pair.discriminator)
     )
@@ -159,18 +175,19 @@ def test_baseline_takes_234_steps_an_epoch_and_records_every_10(plans: dict[str,
         assert due == [234 * 10 * part for part in range(1, 11)]
 
 
-@pytest.mark.parametrize("name", ["wgan", "wgan-gp", "wgan-gp-tuned"])
+@pytest.mark.parametrize("name", ["wgan", "wgan-gp", "wgan-gp-svhn", "wgan-gp-tuned"])
 def test_a_critic_has_neither_normalisation_nor_a_last_activation(name: str) -> None:
     discriminator = build(load_recipe(name).networks, (1, 28, 28), 10, seed=0).discriminator
     assert not any(isinstance(layer, BatchNorm | nn.BatchNorm2d) for layer in discriminator.modules())
     assert not any(isinstance(layer, nn.Sigmoid | nn.Tanh) for layer in discriminator.modules())
 
 
-def test_the_three_wgans_keep_their_critics_gradients_in_bounds_each_its_way() -> None:
-    objectives = {name: load_recipe(name).objective for name in ("wgan", "wgan-gp", "wgan-gp-tuned")}
+def test_the_wgans_keep_their_critics_gradients_in_bounds_each_its_way() -> None:
+    objectives = {name: load_recipe(name).objective for name in ("wgan", "wgan-gp", "wgan-gp-svhn", "wgan-gp-tuned")}
     assert {name: (each.gradient_penalty, each.clip) for name, each in objectives.items()} == {
         "wgan": (0, 0.01),
         "wgan-gp": (10, 0),
+        "wgan-gp-svhn": (10, 0),
         "wgan-gp-tuned": (10, 0),
     }
     assert all(each.penalty_every == 1 for each in objectives.values())
@@ -180,3 +197,32 @@ def test_every_recipe_names_its_document() -> None:
     documents = {name: load_recipe(name).document for name in recipe_names()}
     assert {documents[name] for name in DOCUMENTED if name != "wgan-gp-tuned"} == {"001", "002", "003", "004"}
     assert {name for name, document in documents.items() if document == "ours"} == {"express", "r3gan", "wgan-gp-tuned"}
+
+
+@pytest.mark.parametrize("name", ["dcgan", "wgan-gp"])
+def test_on_house_numbers_a_recipe_differs_in_data_and_length_alone(name: str) -> None:
+    grey, colour = load_recipe(name), load_recipe(f"{name}-svhn")
+    for table in ("networks", "objective", "generator_optimiser", "discriminator_optimiser", "record"):
+        assert getattr(colour, table) == getattr(grey, table)
+    assert colour.training == grey.training.model_copy(update={"epochs": 200})
+
+
+@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize(("shape", "classes"), [((1, 28, 28), 10), ((3, 32, 32), 10), ((3, 32, 32), 3)], ids=str)
+def test_every_recipe_adapts_to_the_pictures_shape_and_to_the_number_of_classes(
+    name: str, shape: tuple[int, int, int], classes: int
+) -> None:
+    narrow = {"networks.generator_width": 4, "networks.discriminator_width": 4, "training.batch_size": 6}
+    length = {"training.images": 6, "training.pretrain_images": 0, "training.batch_doublings": 0}
+    fixed = {"compute.device": "cpu", "compute.precision": "32", "compute.threads": 1, "data.count": 0}
+    recipe = load_recipe(name).with_settings({**narrow, **length, **fixed, "training.critic_steps": 1})
+    rng = np.random.default_rng(0)
+    labels = np.arange(24, dtype=np.int64) % classes
+    digits = Digits(rng.integers(0, 256, (24, *shape), np.uint8), labels, tuple(map(str, range(classes))))
+    plan = with_images(make_plan(recipe, DataSet("own", digits, None)), 6)
+    trainer = Trainer(plan, start_fabric(plan.recipe))
+    before = [parameter.detach().clone() for parameter in trainer.state.game.generator.parameters()]
+    trainer.step()
+    after = list(trainer.state.game.generator.parameters())
+    assert all(bool(parameter.isfinite().all()) for parameter in after)
+    assert any(not torch.equal(*pair) for pair in zip(before, after, strict=True))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import loadmat
 
 from digitforge import writing
 from digitforge.data import DIGIT_NAMES, Digits, read_idx, read_path
-from digitforge.errors import OutputError
+from digitforge.errors import DataError, OutputError
 from digitforge.forge import UNLABELLED, Drawn
 from digitforge.writing import Order, Written, as_file_name, check, check_place, free_path, write, write_file
 
@@ -68,7 +70,7 @@ def test_equal_digits_give_equal_npz_files(tmp_path: Path) -> None:
     assert len(hashes) == 1
 
 
-@pytest.mark.parametrize("name", ["x.npz", "x-images-idx3-ubyte", "x-images-idx3-ubyte.gz"])
+@pytest.mark.parametrize("name", ["x.npz", "x.mat", "x-images-idx3-ubyte", "x-images-idx3-ubyte.gz"])
 def test_what_is_written_can_be_trained_on(tmp_path: Path, name: str) -> None:
     digits = some_digits(50)
     written = save(tmp_path / name, digits)
@@ -93,6 +95,28 @@ def test_idx_files_come_in_pairs(tmp_path: Path, name: str, channels: int, image
     expected = digits.images[:, 0] if channels == 1 else digits.images.transpose(0, 2, 3, 1)
     np.testing.assert_array_equal(read_idx(tmp_path / images), expected)
     np.testing.assert_array_equal(read_idx(tmp_path / labels), digits.labels)
+
+
+def test_a_mat_file_holds_digits_as_svhn_numbers_them(tmp_path: Path) -> None:
+    digits = some_digits(30, channels=3).only([0, 4])
+    save(tmp_path / "x.mat", digits)
+    arrays = loadmat(tmp_path / "x.mat")
+    assert arrays["X"].shape == (32, 32, 3, 6)
+    assert arrays["y"].ravel().tolist() == [10, 4] * 3
+    np.testing.assert_array_equal(arrays["X"][:, :, :, 2], digits.images[2].transpose(1, 2, 0))
+
+
+def test_other_names_than_digits_have_no_place_in_a_mat_file(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"holds digits, not cat, dog; write an \.npz file"):
+        save(tmp_path / "x.mat", some_digits(4, 3, ("cat", "dog")))
+
+
+def test_without_scipy_a_mat_file_is_refused_before_anything_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.io", None)  # an import of it now fails
+    with pytest.raises(DataError, match=r'takes SciPy, which is missing; pip install "digitforge\[train\]"'):
+        check(Order(tmp_path / "x.mat", 5, (3, 32, 32), DIGIT_NAMES, seed=0))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -135,6 +159,8 @@ def test_images_without_labels_say_so(tmp_path: Path) -> None:
     assert leftovers(tmp_path / "folder") == [f"{number:06d}.png" for number in range(4)]
     with pytest.raises(OutputError, match="idx files hold labels"):
         save(tmp_path / "x.idx", digits)
+    with pytest.raises(OutputError, match=r"a \.mat file holds labels, .* name a \.png, an \.npz or a folder"):
+        save(tmp_path / "x.mat", digits)
     save(tmp_path / "x.png", digits)
     assert Image.open(tmp_path / "x.png").size == (128, 128)
 
@@ -157,7 +183,7 @@ def test_a_labels_name_never_leaves_its_folder(tmp_path: Path, name: str, safe: 
 
 
 @pytest.mark.parametrize(
-    "name", ["x.png", "x.npz", "x.idx", "x-images-idx3-ubyte", "folder", "deep/er/x.npz", "deep/f"]
+    "name", ["x.png", "x.npz", "x.mat", "x.idx", "x-images-idx3-ubyte", "folder", "deep/er/x.npz", "deep/f"]
 )
 def test_nothing_is_left_behind_when_drawing_stops(tmp_path: Path, name: str) -> None:
     digits = some_digits()
@@ -185,6 +211,7 @@ def order(path: Path, count: int = 10, names: tuple[str, ...] = DIGIT_NAMES) -> 
         ("x.png", 10_000_000, "too many for one picture"),
         ("folder", 10_000_000, "too many for one folder"),
         ("x.idx", 10_000_000, "write .npz"),
+        ("x.mat", 10_000_000, "write .npz"),
         ("x.npz", 10**12, "are free there"),
         ("x.jpg", 10, "not written as .jpg"),
         ("x-idx3-ubyte", 10, "no name for idx images"),

@@ -1,4 +1,4 @@
-"""What drawn digits are written to: a picture, a folder of pictures, an .npz file or a pair of idx files."""
+"""What digits are written to: a picture, a folder of pictures, an .npz or a .mat file, or a pair of idx files."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from digitforge.data.digits import FEW_LABELS, Digits, Images
+from digitforge.data.digits import DIGIT_NAMES, FEW_LABELS, Digits, Images, listed
 from digitforge.data.idx import write_idx
+from digitforge.data.mat import need_scipy, write_mat
 from digitforge.errors import OutputError
 from digitforge.files import make_folder, write_whole, written_whole
 from digitforge.forge import UNLABELLED, Drawn
 from digitforge.sheets import check_fits, enlarged, labelled_sheet, png_bytes, square_grid
 
 MAX_FOLDER = 1_000_000  # files; beyond it, listing the folder takes longer than reading an .npz file
-MAX_IDX_BYTES = 1024**3  # an idx pair is put together in memory
+MAX_JOINED_BYTES = 1024**3  # idx and .mat files are put together in memory
 MAX_IDX_LABELS = 256  # what one unsigned byte tells apart
-_NOT_WRITTEN = {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".zip", ".npy", ".mat", ".csv", ".pdf"}
-_WAYS = "name a .png, an .npz, an .idx file or a folder"
+_NOT_WRITTEN = {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".zip", ".npy", ".csv", ".pdf"}
+_WAYS = "name a .png, an .npz, a .mat, an .idx file or a folder"
+_WAYS_UNLABELLED = "name a .png, an .npz or a folder"
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
     if path.is_dir():
         return "folder"
-    if suffix in (".png", ".npz"):
+    if suffix in (".png", ".npz", ".mat"):
         return suffix[1:]
     if suffix == ".idx" or re.search(r"idx[134]", path.name):
         return "idx"
@@ -215,13 +217,10 @@ def _member(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tu
 def _check_idx(order: Order) -> None:
     _idx_paths(order)
     if order.names == UNLABELLED:
-        raise OutputError(f"idx files hold labels, and these images have none; {_WAYS.replace('an .idx file or ', '')}")
+        raise OutputError(f"idx files hold labels, and these images have none; {_WAYS_UNLABELLED}")
     if len(order.names) > MAX_IDX_LABELS:
         raise OutputError(f"idx files tell {MAX_IDX_LABELS} labels apart, not {len(order.names)}; write an .npz file")
-    if order.count * _image_bytes(order) > MAX_IDX_BYTES:
-        most = MAX_IDX_BYTES // _image_bytes(order)
-        raise OutputError(f"an idx file is written with at most {most:,} images, not {order.count:,}; write .npz")
-    _check_room(order, order.count * (_image_bytes(order) + 1))
+    _check_joined(order)
 
 
 def _write_idx_pair(order: Order, parts: Iterable[Digits]) -> list[Path]:
@@ -234,6 +233,29 @@ def _write_idx_pair(order: Order, parts: Iterable[Digits]) -> list[Path]:
         labels_path.unlink(missing_ok=True)  # labels without their images would pass for those of another set
         raise
     return [images_path, labels_path]
+
+
+def _check_mat(order: Order) -> None:
+    need_scipy()
+    if order.names == UNLABELLED:
+        raise OutputError(f"a .mat file holds labels, and these images have none; {_WAYS_UNLABELLED}")
+    if not set(order.names) <= set(DIGIT_NAMES):
+        raise OutputError(f"a .mat file in SVHN's layout holds digits, not {listed(order.names)}; write an .npz file")
+    _check_joined(order)
+
+
+def _write_mat(order: Order, parts: Iterable[Digits]) -> list[Path]:
+    digits = _joined(order, parts)
+    write_mat(order.path, digits.images, np.asarray(digits.names).astype(np.int64)[digits.labels])
+    return [order.path]
+
+
+def _check_joined(order: Order) -> None:
+    """Refuse more than is put together in memory, or than the disk has room for."""
+    if order.count * _image_bytes(order) > MAX_JOINED_BYTES:
+        most = MAX_JOINED_BYTES // _image_bytes(order)
+        raise OutputError(f"{order.path} is written with at most {most:,} images, not {order.count:,}; write .npz")
+    _check_room(order, order.count * (_image_bytes(order) + 1))
 
 
 def _idx_paths(order: Order) -> tuple[Path, Path]:
@@ -287,6 +309,7 @@ def _folder_written_whole(path: Path) -> Iterator[Path]:
 _KINDS = {
     "png": _Kind(_check_png, _write_png),
     "npz": _Kind(_check_npz, _write_npz),
+    "mat": _Kind(_check_mat, _write_mat),
     "idx": _Kind(_check_idx, _write_idx_pair),
     "folder": _Kind(_check_folder, _write_folder),
 }

@@ -43,3 +43,18 @@ def test_many_labels_are_counted_by_their_range(tmp_path: Path, capsys: pytest.C
     out = capsys.readouterr().out
     assert "(300 labels, 9 to 18 images each)" in out
     assert "299:" not in out
+
+
+def test_a_data_set_is_written_as_others_read_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = np.arange(40) % 10
+    np.savez(tmp_path / "own.npz", images=np.zeros((40, 32, 32, 3), np.uint8), labels=labels)
+    assert main(["data", str(tmp_path / "own.npz"), "--out", str(tmp_path / "new")]) == 0
+    out = capsys.readouterr().out
+    assert f"written: {tmp_path / 'new' / 'train_32x32.mat'}\n" in out
+    assert main(["data", str(tmp_path / "new")]) == 0
+    assert "36 training images of 32x32x3" in capsys.readouterr().out
+
+
+def test_a_folder_without_a_data_set_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "--out", str(tmp_path / "new")]) == 2
+    assert "name a data set" in capsys.readouterr().err

@@ -102,7 +102,6 @@ def test_other_sizes_of_idx_and_npz_are_resized_with_a_note(tmp_path: Path) -> N
     ("name", "message"),
     [
         ("absent", "there is no file or folder"),
-        ("digits.mat", r"\.mat files are not among what can be read"),
         ("digits.csv", "is not among what can be read; give an idx"),
     ],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from digitforge.errors import UserError
 
 if TYPE_CHECKING:
     from digitforge.data import DataSet, Digits
@@ -14,9 +17,15 @@ def data(
     name: Annotated[
         str | None, typer.Argument(help="A data set to fetch, or a path to look at.", show_default="list them all")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A folder to write it to: grey images as idx files, colour ones as SVHN's .mat files."),
+    ] = None,
 ) -> None:
     """List the data sets, or fetch one and count what it holds."""
     if name is None:
+        if out is not None:
+            raise UserError(f"there is nothing to write to {out}: name a data set too")
         _print_list()
         return
     from digitforge.cli.display import download_progress
@@ -25,6 +34,10 @@ def data(
     with download_progress() as progress:
         loaded = load_data(name, progress=progress)
     print("\n".join(_describe(loaded)))
+    if out is not None:
+        from digitforge.data_folder import write_data_folder
+
+        print("\n".join(f"written: {path}" for path in write_data_folder(out.expanduser(), loaded)))
 
 
 def _print_list() -> None:

@@ -1,4 +1,4 @@
-"""`digitforge generate`: digits from a model, as a picture, a folder of pictures, an .npz or idx files."""
+"""`digitforge generate`: digits from a model, as a picture, a folder of pictures, an .npz, a .mat or idx files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def generate(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A .png picture, an .npz file, NAME.idx, or a folder of PNGs.",
+            help="A .png picture, an .npz or a .mat file, NAME.idx, or a folder of PNGs.",
             show_default="digits.png or digit-7.png, numbered if it exists",
         ),
     ] = None,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from digitforge.data import mnist, mnist_5k, stacked, street
+from digitforge.data import mnist, mnist_5k, stacked, street, svhn
 from digitforge.data.digits import DataSet, Digits
 from digitforge.data.fetch import cache_folder
 from digitforge.data.formats import READABLE, read_path
-from digitforge.data.sources import Progress
+from digitforge.data.sources import Progress, RemoteFile
 from digitforge.errors import DataError
 
 
@@ -57,13 +57,13 @@ def _idx_entry(idx_set: mnist.IdxSet, description: str) -> Entry:
         train_count=60_000,
         test_count=10_000,
         sources=tuple(str(source) for source in idx_set.sources),
-        cached_files=_cached_files(idx_set),
+        cached_files=_in_cache(idx_set.name, idx_set.files),
         load=partial(mnist.load_idx_set, idx_set),
     )
 
 
-def _cached_files(idx_set: mnist.IdxSet) -> tuple[str, ...]:
-    return tuple(f"{idx_set.name}/{file.name}" for file in idx_set.files)
+def _in_cache(folder: str, files: Sequence[RemoteFile]) -> tuple[str, ...]:
+    return tuple(f"{folder}/{file.name}" for file in files)
 
 
 _ENTRIES = (
@@ -86,8 +86,28 @@ _ENTRIES = (
         train_count=stacked.TRAIN_COUNT,
         test_count=stacked.TEST_COUNT,
         sources=("mnist",),
-        cached_files=_cached_files(mnist.MNIST),
+        cached_files=_in_cache(mnist.MNIST.name, mnist.MNIST.files),
         load=stacked.load_stacked_mnist,
+    ),
+    Entry(
+        name=svhn.NAME,
+        description="house numbers from photographs, in colour",
+        shape=svhn.SHAPE,
+        train_count=svhn.TRAIN_COUNT,
+        test_count=svhn.TEST_COUNT,
+        sources=tuple(map(str, svhn.SOURCES)),
+        cached_files=_in_cache(svhn.NAME, (svhn.TRAIN, svhn.TEST)),
+        load=svhn.load_svhn,
+    ),
+    Entry(
+        name=svhn.EXTRA_NAME,
+        description="svhn and its extra, easier digits to train on",
+        shape=svhn.SHAPE,
+        train_count=svhn.TRAIN_COUNT + svhn.EXTRA_COUNT,
+        test_count=svhn.TEST_COUNT,
+        sources=tuple(map(str, svhn.SOURCES)),
+        cached_files=_in_cache(svhn.NAME, (svhn.TRAIN, svhn.TEST, svhn.EXTRA)),
+        load=svhn.load_svhn_extra,
     ),
     Entry(
         name=street.NAME,

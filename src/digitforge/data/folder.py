@@ -73,7 +73,7 @@ def _survey(folder: Path) -> list[_Picture]:
     classes = _classes(folder)
     if not classes:
         raise DataError(
-            f"{folder} holds neither idx files by their usual names nor one sub-folder of images a class "
+            f"{folder} holds neither idx files or SVHN's by their usual names nor one sub-folder of images a class "
             "(such as 0/a.png, 1/b.png); arrange it so, or give an .npz"
         )
     return [_survey_picture(path, child.name) for child in classes for path in _image_files(child)]

@@ -1,0 +1,40 @@
+"""A whole data set as a folder of files that `--data` and other programs read by their usual names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from digitforge.data.digits import DataSet
+from digitforge.data.mat import TEST_NAME, TRAIN_NAME
+from digitforge.errors import OutputError
+from digitforge.forge import Drawn
+from digitforge.writing import Order, check, write
+
+IDX_NAMES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+MAT_NAMES = (TRAIN_NAME, TEST_NAME)
+MAT_SIZE = (32, 32)  # height and width in pixels, as the files' names say
+
+
+def write_data_folder(folder: Path, data: DataSet) -> tuple[Path, ...]:
+    """Write a data set as others read it, and tell its files: grey images as idx files, colour ones as SVHN's .mat.
+
+    Each file appears whole or not at all. Raises OutputError where it can't be, before anything is written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder} exists already; name a new or empty folder")
+    channels, *size = data.train.shape
+    if channels != 1 and tuple(size) != MAT_SIZE:
+        raise OutputError(
+            f"colour images are written as SVHN's files, whose images are 32x32 and not {size[0]}x{size[1]} "
+            f"as those of {data.name}; name another data set"
+        )
+    parts = [data.train] if data.test is None else [data.train, data.test]
+    names = IDX_NAMES if channels == 1 else MAT_NAMES
+    orders = [
+        Order(folder / name, len(part), part.shape, part.names, seed=0)
+        for name, part in zip(names, parts, strict=False)
+    ]
+    for order in orders:
+        check(order)
+    written = [write(order, [Drawn(part, len(part))]) for order, part in zip(orders, parts, strict=True)]
+    return tuple(path for each in written for path in each.paths)

@@ -1,0 +1,64 @@
+"""A whole data set as a folder: others' files by their usual names, which are read back as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digitforge.data import DataSet, Digits, read_path
+from digitforge.data_folder import write_data_folder
+from digitforge.errors import OutputError
+
+RNG = np.random.default_rng(0)
+
+
+def some_digits(count: int, shape: tuple[int, int, int]) -> Digits:
+    return Digits(RNG.integers(0, 256, (count, *shape), np.uint8), np.arange(count) % 10)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"),
+    [
+        ((3, 32, 32), {"train_32x32.mat", "test_32x32.mat"}),
+        (
+            (1, 28, 28),
+            {
+                *("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+                *("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+            },
+        ),
+    ],
+)
+def test_both_parts_are_read_back(tmp_path: Path, shape: tuple[int, int, int], names: set[str]) -> None:
+    data = DataSet("own", some_digits(30, shape), some_digits(12, shape))
+    paths = write_data_folder(tmp_path / "new" / "set", data)
+    assert (
+        set(paths) == set((tmp_path / "new" / "set").iterdir()) == {tmp_path / "new" / "set" / name for name in names}
+    )
+    found = read_path(tmp_path / "new" / "set")
+    assert found.test is not None and data.test is not None
+    assert (found.train.sha256, found.test.sha256) == (data.train.sha256, data.test.sha256)
+
+
+def test_a_set_without_a_test_part_is_its_training_file_alone(tmp_path: Path) -> None:
+    paths = write_data_folder(tmp_path, DataSet("own", some_digits(30, (3, 32, 32)), None))
+    assert paths == (tmp_path / "train_32x32.mat",)
+
+
+def test_what_no_usual_name_fits_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="whose images are 32x32 and not 28x28 as those of own"):
+        write_data_folder(tmp_path / "new", DataSet("own", some_digits(30, (3, 28, 28)), None))
+    named = Digits(np.zeros((2, 3, 32, 32), np.uint8), np.arange(2), ("cat", "dog"))
+    with pytest.raises(OutputError, match="holds digits, not cat, dog"):
+        write_data_folder(tmp_path / "new", DataSet("own", named, None))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
+    """Above all the data set's own, whose training part would lose what is held out."""
+    (tmp_path / "train_32x32.mat").write_bytes(b"the only copy")
+    with pytest.raises(OutputError, match="exists already; name a new or empty folder"):
+        write_data_folder(tmp_path, DataSet("own", some_digits(30, (3, 32, 32)), None))
+    assert (tmp_path / "train_32x32.mat").read_bytes() == b"the only copy"
