@@ -53,7 +53,7 @@ def test_each_image_has_its_own_measures(classifier: Classifier) -> None:
         np.testing.assert_array_equal(measured.features, classifier.read(digits.images).features)
         np.testing.assert_array_equal(measured.read, classifier.read(digits.images).labels)
         for key, values in (("width", stroke_widths), ("slant", slants), ("stray", stray_ink)):
-            np.testing.assert_allclose(measured.strokes[key], values(digits.images), rtol=1e-6)
+            np.testing.assert_allclose(measured.properties[key], values(digits.images), rtol=1e-6)
     assert DATA.test is not None
     near = nearest(DATA.test.images, DATA.test.labels, DATA.train)
     np.testing.assert_array_equal(real.nearest_to_test.indices, near.indices)
