@@ -27,6 +27,7 @@ def test_catalogue_lists_the_named_data_sets() -> None:
         "mnist-5k": (5_000, None, (1, 28, 28)),
         "fashion-mnist": (60_000, 10_000, (1, 28, 28)),
         "stacked-mnist": (60_000, 10_000, (3, 28, 28)),
+        "street": (20_000, 5_000, (3, 32, 32)),
     }
 
 
@@ -59,7 +60,7 @@ def test_published_sizes_fit_their_counts(idx_set: IdxSet) -> None:
     [
         ("mnits", "did you mean mnist\\?"),
         ("MNIST5K", "did you mean mnist-5k\\?"),
-        ("zebra", "no data set 'zebra'; known are mnist, mnist-5k, fashion-mnist, stacked-mnist; a path works too"),
+        ("zebra", "no data set 'zebra'; known are mnist, mnist-5k, fashion-mnist, stacked-mnist, street; a path works too"),
         ("my/digits", "there is no file or folder my/digits"),
         ("digits.npz", r"there is no file or folder digits\.npz"),
         ("~/no-such-folder", "there is no file or folder .*no-such-folder"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from digitforge.data import mnist, mnist_5k, stacked
+from digitforge.data import mnist, mnist_5k, stacked, street
 from digitforge.data.digits import DataSet, Digits
 from digitforge.data.fetch import cache_folder
 from digitforge.data.formats import READABLE, read_path
@@ -88,6 +88,16 @@ _ENTRIES = (
         sources=("mnist",),
         cached_files=_cached_files(mnist.MNIST),
         load=stacked.load_stacked_mnist,
+    ),
+    Entry(
+        name=street.NAME,
+        description="rendered house numbers in colour, a stand-in for SVHN",
+        shape=street.SHAPE,
+        train_count=street.TRAIN_COUNT,
+        test_count=street.TEST_COUNT,
+        sources=("rendered on first use with matplotlib's fonts",),
+        cached_files=(f"{street.NAME}/{street.FILE_NAME}",),
+        load=street.load_street,
     ),
 )
 
