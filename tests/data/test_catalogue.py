@@ -60,7 +60,10 @@ def test_published_sizes_fit_their_counts(idx_set: IdxSet) -> None:
     [
         ("mnits", "did you mean mnist\\?"),
         ("MNIST5K", "did you mean mnist-5k\\?"),
-        ("zebra", "no data set 'zebra'; known are mnist, mnist-5k, fashion-mnist, stacked-mnist, street; a path works too"),
+        (
+            "zebra",
+            "no data set 'zebra'; known are mnist, mnist-5k, fashion-mnist, stacked-mnist, street; a path works too",
+        ),
         ("my/digits", "there is no file or folder my/digits"),
         ("digits.npz", r"there is no file or folder digits\.npz"),
         ("~/no-such-folder", "there is no file or folder .*no-such-folder"),

@@ -50,7 +50,8 @@ STYLES = (
     ("cmss10.ttf", 2),
 )
 GLYPH_HEIGHT = 32  # pixels of a 0 without strokes: a little more than in the crop, so that warping hardly aliases
-GLYPH_MARGIN = 4  # pixels of nothing around a glyph, for strokes and for smooth edges when it is warped
+MEASURED_SIZE = 400  # of a font, for its 0's height: large, since heights come as whole pixels
+GLYPH_MARGIN = 5  # pixels of nothing around a glyph, for strokes and for smooth edges when it is warped
 
 # Ranges that are drawn from evenly. In pixels of the crop:
 HEIGHTS = (20.0, 29.0)
@@ -118,17 +119,15 @@ def _render_style(file: Path, stroke: int) -> list[Glyph]:
     """The ten digits of a font at one height, on one baseline."""
     from PIL import Image, ImageDraw, ImageFont
 
+    if not file.is_file():  # Pillow would go on to look for a font of that name on the system
+        raise DataError(f"the installed matplotlib lacks the font {file}; pip install --force-reinstall matplotlib")
+
     def font_of(size: float) -> ImageFont.FreeTypeFont:
         # The basic layout, since the other one depends on a library of the system.
         return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)
 
-    try:
-        _, top, _, bottom = font_of(GLYPH_HEIGHT).getbbox("0")
-    except OSError as error:
-        raise DataError(
-            f"the installed matplotlib lacks the font {file}; pip install --force-reinstall matplotlib"
-        ) from error
-    font = font_of(GLYPH_HEIGHT * GLYPH_HEIGHT / (bottom - top))
+    _, top, _, bottom = font_of(MEASURED_SIZE).getbbox("0")
+    font = font_of(MEASURED_SIZE * GLYPH_HEIGHT / (bottom - top))
     glyphs = []
     for digit in "0123456789":
         left, _, right, _ = font.getbbox(digit, anchor="ls")

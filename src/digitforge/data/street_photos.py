@@ -46,19 +46,19 @@ DARK_RIM, LIGHT_RIM = 20, 235  # levels of outlines around light and around dark
 # Ranges that are drawn from evenly. In levels of 0..255:
 DARK = (10, 120)  # the darker one of ink and ground
 LIGHT_MOST = 245
-CONTRAST_LEAST = 72  # between ink and ground: below it blurred digits can't be read with certainty
-MOTTLES = (0, 16)  # a wall's uneven colour, most
-GRAIN = (0, 14)  # a sensor's noise, most
+CONTRAST_LEAST = 60  # between ink and ground: below it blurred digits can't be read with certainty
+MOTTLES = (0, 20)  # a wall's uneven colour, most
+GRAIN = (0, 18)  # a sensor's noise, most
 JOINTS = (8, 45)  # how much darker or lighter joints are than boards or bricks
 # as shares:
 SATURATIONS = (0.15, 1.0)
 SLOPES = (-0.30, 0.30)  # how much light changes from the middle of the crop to its edge
-SHADES = (0.62, 0.92)  # light that a cast shadow leaves
+SHADES = (0.55, 0.9)  # light that a cast shadow leaves
 DROPS = (0.35, 0.85)  # light that the digit's own shadow leaves
-BLURS = (0.0, 0.26)  # of a pixel's light that goes to each of two neighbours
+BLURS = (0.0, 0.28)  # of a pixel's light that goes to each of two neighbours
 # and in pixels:
 COURSES = (5.0, 11.0)  # the height of a board or of a row of bricks
-RESOLUTIONS = (16, 33)  # what the camera saw of the crop, the end excluded; thin digits can't be read below
+RESOLUTIONS = (14, 33)  # what the camera saw of the crop, the end excluded; thin digits can't be read below
 QUALITIES = (45, 92)  # of JPEG
 
 # How often:
