@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 
 from digitforge.data import catalogue, load_data, street, street_digits
-from digitforge.data.street import Part, Truth, cached_path, draw_chunk, load_street, load_truth
+from digitforge.data.street import Part, Truth, cached_path, draw_chunk, draw_part, load_street, load_truth
 from digitforge.data.street_digits import CROP, FREQUENCIES, STYLES, Glyph, Glyphs, render_glyphs, set_numbers
-from digitforge.data.street_photos import CONTRAST_LEAST, LIGHTNESS, draw_colours
+from digitforge.data.street_paint import CONTRAST_LEAST, LIGHTNESS, draw_colours
 from digitforge.errors import DataError
 from digitforge.randomness import stream
 
 COUNT = 200
 # Digits.sha256 of `drawn`. Where this changes, the pinned hashes of the whole data set in street.py do too.
-DRAWN_SHA256 = "52590361bb89be21f8eec896103198317b14d50cc72aae32a947de93cfa915f5"
+DRAWN_SHA256 = "9e7d62b42aec32da7be7f587db9ef8ee5781e170d64611a0679b38533cf2f597"
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_shares_are_the_part_of_a_neighbours_ink_that_lies_in_the_crop(
     bars = {(style, digit): Glyph(Image.fromarray(bar), 16) for style in range(len(STYLES)) for digit in range(10)}
     numbers = set_numbers(bars, 60, stream(0, "test"))
     # The crop ends 16 pixels from its middle; a neighbour reaches from 4 and the gap to 12 and the gap.
-    stands = np.array([[mask[24, :44].any(), mask[24, 52:].any()] for mask in numbers.masks])
+    stands = np.array([[mask[28, :52].any(), mask[28, 60:].any()] for mask in numbers.masks])
     assert 10 < np.count_nonzero(stands.all(1)) < 50 > np.count_nonzero(~stands.any(1)) > 5
     assert np.abs(numbers.shares - share * stands).max() < 0.04
 
@@ -142,7 +142,7 @@ def tiny_street(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], li
         counts.clear()
         return lately
 
-    parts = street._draw_parts(lambda *_: None)
+    parts = [draw_part(render_glyphs(), name, count, lambda _: None) for name, count in (("train", 60), ("test", 20))]
     monkeypatch.setattr(street, "TRAIN_SHA256", parts[0].digits.sha256)
     monkeypatch.setattr(street, "TEST_SHA256", parts[1].digits.sha256)
     monkeypatch.setattr(street, "draw_chunk", draw_counted)
@@ -154,7 +154,7 @@ def test_images_are_drawn_on_first_use_and_then_kept(tiny_street: Callable[[], l
     first = load_data("street", progress=lambda *news: heard.append(news))
     assert tiny_street() == [40, 20, 20]
     assert [done for _, done, _ in heard] == [40 * 3072, 60 * 3072, 80 * 3072]
-    assert {(what, total) for what, _, total in heard} == {("drawing street", 80 * 3072)}
+    assert {(what, total) for what, _, total in heard} == {("street (drawn here)", 80 * 3072)}
     second = load_data("street")
     assert tiny_street() == []
     assert first.test is not None and second.test is not None

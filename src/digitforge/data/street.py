@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +17,8 @@ from digitforge.data.fetch import cache_folder
 from digitforge.data.npz import DAMAGE
 from digitforge.data.sources import Progress, silent
 from digitforge.data.street_digits import SIZE, Glyphs, render_glyphs, set_numbers
-from digitforge.data.street_photos import Colours, draw_colours, photograph
+from digitforge.data.street_paint import Colours, draw_colours
+from digitforge.data.street_photos import photograph
 from digitforge.errors import DataError
 from digitforge.files import written_whole
 from digitforge.randomness import stream
@@ -27,8 +30,8 @@ TRAIN_COUNT, TEST_COUNT = 20_000, 5_000
 SEED = 0  # part of the data set, not of a run
 CHUNK = 500  # images drawn at once: their fields fit into a processor's cache
 # Digits.sha256 of both parts, taken with the versions below; figures from other images can't be compared.
-TRAIN_SHA256 = "6733401362baf10409baa8fa7bbaf41f1415a94c2959b9d3e976aa0feaac000f"
-TEST_SHA256 = "169ba837ac6563667918dacaff85ba24084522c905a2eccc7205f5157d708f03"
+TRAIN_SHA256 = "ac278fe539f8e96daa81fd47d1f19657963432e1cb8744cf6f7351580308fc42"
+TEST_SHA256 = "84489972ff2c12c81f44e055e475487668aa6350c7f86e237faae32b3d0f32ee"
 DRAWN_WITH = {"pillow": "13.0.0", "matplotlib": "3.11.2", "numpy": "2.4.6"}
 # Of a neighbour's ink. Of less, a sliver at the edge, nobody could say that it is a digit.
 VISIBLE_SHARE = 0.25
@@ -102,19 +105,26 @@ def _load_parts(progress: Progress | None) -> tuple[Part, Part]:
 def _draw_parts(progress: Progress) -> tuple[Part, Part]:
     """The training and the test part, drawn now."""
     glyphs = render_glyphs()
-    total = (TRAIN_COUNT + TEST_COUNT) * SIZE * SIZE * 3
-    done = 0
 
-    def told(part: str, count: int) -> Part:
-        nonlocal done
-        chunks = []
-        for index, first in enumerate(range(0, count, CHUNK)):
-            chunks.append(draw_chunk(glyphs, min(CHUNK, count - first), stream(SEED, f"street {part}", index)))
-            done += chunks[-1].digits.images.nbytes
-            progress(f"drawing {NAME}", done, total)
-        return _joined(chunks)
+    def tell(images: int) -> None:
+        image_bytes = math.prod(SHAPE)
+        progress(f"{NAME} (drawn here)", images * image_bytes, (TRAIN_COUNT + TEST_COUNT) * image_bytes)
 
-    return told("train", TRAIN_COUNT), told("test", TEST_COUNT)
+    train = draw_part(glyphs, "train", TRAIN_COUNT, tell)
+    return train, draw_part(glyphs, "test", TEST_COUNT, lambda images: tell(TRAIN_COUNT + images))
+
+
+def draw_part(glyphs: Glyphs, name: str, count: int, tell: Callable[[int], None]) -> Part:
+    """The first `count` images of an endless part, "train" or "test"; `tell` hears how many are drawn.
+
+    Where the last images are less than a chunk, they are others than in a longer part.
+    """
+    chunks = []
+    for index, first in enumerate(range(0, count, CHUNK)):
+        last = min(first + CHUNK, count)
+        chunks.append(draw_chunk(glyphs, last - first, stream(SEED, f"street {name}", index)))
+        tell(last)
+    return _joined(chunks)
 
 
 def draw_chunk(glyphs: Glyphs, count: int, rng: np.random.Generator) -> Part:

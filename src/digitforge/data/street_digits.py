@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SIZE = 32  # pixels of the crop on a side
-CANVAS = (48, 96)  # rows and columns that are drawn around it: a neighbour lies in here whole, so its share can be told
+CANVAS = (56, 112)  # rows and columns drawn around it: neighbours lie in here whole, so that their share can be told
 TOP, LEFT = ((length - SIZE) // 2 for length in CANVAS)  # of the crop in the canvas
 CROP = (slice(TOP, TOP + SIZE), slice(LEFT, LEFT + SIZE))
 
@@ -86,7 +86,7 @@ class Glyph:
 class HouseNumbers:
     """N digits with what stands beside them.
 
-    masks: uint8 [N, 48, 96], the ink of the digit and its neighbours on the canvas.
+    masks: uint8 [N, 56, 112], the ink of the digit and its neighbours on the canvas.
     labels: int64 [N], the digit in the middle.
     styles: uint8 [N], an index into STYLES.
     shares: float32 [N, 2], of the left and the right neighbour's ink that lies in the crop; 0 where there is none.
@@ -189,7 +189,7 @@ def _draw_views(aspects: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _warp(glyph: Glyph, view: Floats, across: float, down: float) -> Masks:
-    """A glyph on the canvas, its centre `across` and `down` glyph pixels from the number's: uint8 [48, 96]."""
+    """A glyph on the canvas, its centre `across` and `down` glyph pixels from the number's: uint8 [56, 112]."""
     from PIL import Image
 
     homography = view.copy()
