@@ -115,12 +115,11 @@ class Classifier:
                 f"not of {_sizes(images.shape[1:])} (channels x height x width)"
             )
         parts = [self._read_batch(batch) for batch in _batches(images)]
+        crowded = [part.crowded for part in parts if part.crowded is not None]
         return Reading(
             np.concatenate([np.empty((0, self.feature_count), np.float32), *(part.features for part in parts)]),
             np.concatenate([np.empty((0, len(self.names)), np.float32), *(part.logits for part in parts)]),
-            np.concatenate([np.empty(0, np.float32), *(part.crowded for part in parts if part.crowded is not None)])
-            if self.tells_crowded
-            else None,
+            np.concatenate([np.empty(0, np.float32), *crowded]) if self.tells_crowded else None,
         )
 
     def _read_batch(self, images: Images) -> Reading:
@@ -146,8 +145,8 @@ def classifier_for(
     """The first classifier here that reads images of this shape and knows every one of these labels; None if none.
 
     given: the only one to ask. data_sha256: of the data set that they come from, whose own classifier may be in the
-    cache. Of colour digits that is better than the pinned one, which learnt from rendered digits, unless it learnt from
-    just these.
+    cache. In colour that one is asked before the pinned one, which learnt from rendered digits, unless it learnt from
+    just these images.
     """
     candidates = _candidates(data_sha256) if given is None else [given]
     return next((classifier for classifier in candidates if classifier.fits(shape, names)), None)

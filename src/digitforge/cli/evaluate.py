@@ -90,7 +90,10 @@ def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | 
     from digitforge.data import load_data
     from digitforge.judges.own_classifier import own_classifier
 
-    return own_classifier(load_data(data or forge.card.data.name, progress=progress), _notify)
+    loaded = load_data(data or forge.card.data.name, progress=progress)
+    if found is not None and found.learnt_from(loaded.train.sha256):
+        return found
+    return own_classifier(loaded, _notify)
 
 
 def _judged(
