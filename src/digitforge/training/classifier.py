@@ -1,9 +1,9 @@
 """Training a classifier of small images, whose features the figures are measured in: the pinned ones, and users' own.
 
 The pinned ones were made on two cores by `python -m digitforge.training.classifier --out
-src/digitforge/assets/classifier-28.onnx`, in about six minutes, and by `... --data street --epochs 30 --out
-src/digitforge/assets/classifier-32.onnx`. Another processor rounds otherwise, so its files have other hashes: the file
-decides.
+src/digitforge/assets/classifier-28.onnx`, in about six minutes, and by `... --data street --epochs 4 --out
+src/digitforge/assets/classifier-32.onnx`, in 14 beside much else. Another processor rounds otherwise, so its files have
+other hashes: the file decides.
 """
 
 from __future__ import annotations
