@@ -17,7 +17,7 @@ from digitforge.metrics.details import Details, measure_details
 from digitforge.metrics.findings import describe_details
 from digitforge.metrics.real import Real, find_real, measure
 
-COUNT = 1_000  # images of each part
+COUNT = 500  # images of each part
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_colour_images_have_no_strokes_and_stacked_digits_no_colours(
     in_colour = details(parts[2].digits, real, classifier)
     assert (in_colour.stroke_width, in_colour.slant, in_colour.stray_marks) == (None, None, None)
     channels = Classifier.of_channels()
-    digits = np.random.default_rng(0).integers(0, 256, (60, 3, 28, 28), np.uint8)
-    stacked = measure(Digits(digits, np.arange(60), channels.names), channels)
+    digits = np.random.default_rng(0).integers(0, 256, (10, 3, 28, 28), np.uint8)
+    stacked = measure(Digits(digits, np.arange(10), channels.names), channels)
     assert not channels.sees_colours
     assert stacked.properties == {}
