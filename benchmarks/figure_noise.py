@@ -24,7 +24,7 @@ from digitforge.metrics.evaluate import evaluate
 from digitforge.metrics.frechet import frechet_distance, moments
 from digitforge.metrics.real import find_real
 from digitforge.randomness import stream
-from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, STROKES, measured
+from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, measured
 
 RESULTS = Path(__file__).parent / "results" / "figure_noise.json"
 PART = 10_000  # real digits that stand for a model
@@ -43,7 +43,7 @@ def main() -> None:
         evaluations.append(evaluate(seed=seed).as_dict())
         seconds.append(time.perf_counter() - start)
     figures = {}
-    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *STROKES):
+    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *PROPERTIES):
         found = [each.value for one in evaluations if (each := measured(one, quantity)) is not None]
         if found:
             figures[quantity.title] = spread(found)

@@ -20,7 +20,7 @@ from typing import Any
 from digitforge.data import load_data
 from digitforge.forge import Forge
 from digitforge.metrics.kept import kept_evaluation
-from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, STROKES, Quantity, measured, written
+from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, Quantity, measured, written
 from digitforge.report.shown import ShownRun, shown_run
 from digitforge.runs import RunFolder
 
@@ -74,7 +74,7 @@ def table(groups: dict[str, list[ShownRun]]) -> str:
     for title, key in (("images", "images"), ("seconds", "seconds")):
         cells = [spread([float(getattr(run.history, key)) for run in runs], "{:,.0f}") for runs in groups.values()]
         rows.append([title, *cells, ""])
-    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *STROKES):
+    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *PROPERTIES):
         found = [[measured(run.evaluation, quantity) for run in runs] for runs in groups.values()]
         known = [[one for one in column if one is not None] for column in found]
         if any(known):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from digitforge import classifier as classifier_module
-from digitforge.classifier import Classifier, classifier_for
+from digitforge.classifier import PROCEDURE, Classifier, classifier_for, is_stand_in, own_classifier_path
+from digitforge.data import DIGIT_NAMES, street
 from digitforge.errors import ModelError
 from tiny_models import FEATURES, LEVEL, write_classifier, write_model
 
@@ -73,6 +74,8 @@ def test_its_hash_is_that_of_its_file(path: Path) -> None:
         {"shape": ["1", 28, 28]},
         {"shape": [1, 32, 32]},
         {"names": ["0", "1"]},
+        {"tells_crowded": True},
+        {"crowded": True, "tells_crowded": False},
     ],
 )
 def test_a_card_that_lies_is_refused(path: Path, changes: dict[str, Any]) -> None:
@@ -147,3 +150,73 @@ def test_the_classifier_is_chosen_by_shape_and_labels(path: Path, monkeypatch: p
     assert classifier_for((3, 28, 28), ("3", "5")) is None
     assert classifier_for((3, 32, 32), ("000",)) is None
     assert classifier_for((1, 28, 28), ("Trouser",)) is None
+
+
+# Colour digits, and whose eyes read them
+
+COLOUR = (3, 32, 32)
+
+
+@pytest.fixture
+def colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Classifier:
+    """The pinned classifier of colour digits, which learnt from data of the hash "cd" * 32; the cache is empty."""
+    monkeypatch.setenv("DIGITFORGE_CACHE", str(tmp_path / "cache"))
+    data = {"name": "painted", "sha256": "cd" * 32}
+    file = write_classifier(tmp_path / "colour.onnx", reads=COLOUR, crowded=True, data=data)
+    monkeypatch.setattr(classifier_module, "PINNED_COLOUR", file)
+    return Classifier.load(file)
+
+
+def keep_own(data_sha256: str) -> Path:
+    path = own_classifier_path(data_sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write_classifier(path, reads=COLOUR, data={"name": "own", "sha256": data_sha256}, procedure=PROCEDURE)
+
+
+def test_crowded_images_are_told_by_those_that_can(
+    path: Path, colour: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = np.asarray([90, 110, 0, 255, 99], np.uint8)
+    images = np.broadcast_to(levels[:, None, None, None], (5, *COLOUR))
+    monkeypatch.setattr(classifier_module, "BATCH", 2)
+    crowded = colour.read(images).crowded
+    assert crowded is not None
+    assert crowded.dtype == np.float32
+    assert (crowded > 0).tolist() == [False, True, False, True, False]
+    none = colour.read(images[:0]).crowded
+    assert none is not None and none.shape == (0,)
+    assert Classifier.load(path).read(flat_images(np.arange(3))).crowded is None
+
+
+def test_channels_are_colours_unless_they_are_digits(path: Path, colour: Classifier) -> None:
+    assert colour.sees_colours
+    assert not Classifier.load(path).sees_colours
+    assert not Classifier.of_channels(path).sees_colours
+
+
+def test_colour_digits_are_read_by_the_pinned_one_or_by_their_own(colour: Classifier) -> None:
+    def chosen(data_sha256: str | None) -> str:
+        found = classifier_for(COLOUR, DIGIT_NAMES, data_sha256=data_sha256)
+        assert found is not None
+        return found.data_name
+
+    assert chosen(None) == chosen("ef" * 32) == "painted"
+    keep_own("ef" * 32)
+    keep_own("cd" * 32)
+    assert chosen("ef" * 32) == "own"
+    assert chosen("cd" * 32) == chosen(None) == "painted"
+    assert classifier_for(COLOUR, ("cat",)) is None
+
+
+def test_who_learnt_from_other_colour_images_is_a_stand_in(path: Path, colour: Classifier) -> None:
+    assert is_stand_in(colour, "ef" * 32)
+    assert not is_stand_in(colour, "cd" * 32)
+    assert not is_stand_in(Classifier.load(path), "ef" * 32)
+
+
+def test_the_pinned_one_of_colour_learnt_from_street_as_it_is_drawn_now() -> None:
+    classifier = Classifier.load(classifier_module.PINNED_COLOUR)
+    assert classifier.learnt_from(street.TRAIN_SHA256)
+    assert classifier.shape == street.SHAPE
+    assert classifier.names == DIGIT_NAMES
+    assert classifier.tells_crowded

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 LEVEL = 25  # a picture of the digit d has the mean grey level 25 d
 LATENT = 4
 FEATURES = 6
+CROWDED = 100  # the mean grey level above which images are crowded to the tiny classifier
 HASH = "ab" * 32
 
 
@@ -150,14 +151,23 @@ def write_stacked_model(path: Path, *, card: dict[str, Any], last: int = 999) ->
     return _write(path, nodes, inputs, outputs, constants, card)
 
 
-def write_classifier(path: Path, **changes: Any) -> Path:
-    """A classifier that reads the mean grey level; its features are means of parts of the picture."""
-    parts = np.random.default_rng(1).uniform(0, 2 / 784, (784, FEATURES)).astype(np.float32)
+def write_classifier(
+    path: Path, *, reads: tuple[int, int, int] = (1, 28, 28), crowded: bool = False, **changes: Any
+) -> Path:
+    """A classifier that reads the mean grey level; its features are means of parts of the picture.
+
+    reads: the shape of its images. crowded: whether it also tells crowded images, which to it are those of a mean level
+    above CROWDED. changes: entries of its card.
+    """
+    pixels = int(np.prod(reads))
+    parts = np.random.default_rng(1).uniform(0, 2 / pixels, (pixels, FEATURES)).astype(np.float32)
     constants = {
-        "flat": np.asarray([-1, 784], np.int64),
+        "flat": np.asarray([-1, pixels], np.int64),
         "parts": parts,
-        "mean": np.full((784, 1), 1 / 784, np.float32),
+        "mean": np.full((pixels, 1), 1 / pixels, np.float32),
         "levels": (np.arange(10) * LEVEL).astype(np.float32)[None],
+        "limit": np.float32(CROWDED),
+        "line": np.asarray([-1], np.int64),
     }
     nodes = [
         _node("Cast", "images", "wide", to=TensorProto.FLOAT),
@@ -168,13 +178,17 @@ def write_classifier(path: Path, **changes: Any) -> Path:
         _node("Mul", "distance distance", "square"),
         _node("Neg", "square", "logits"),
     ]
-    inputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", 1, 28, 28])]
+    inputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", *reads])]
     outputs = [
         helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", FEATURES]),
         helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 10]),
     ]
-    card = {"kind": "classifier", "names": list("0123456789"), "shape": [1, 28, 28], **changes}
-    return _write(path, nodes, inputs, outputs, constants, card)
+    card = {"kind": "classifier", "names": list("0123456789"), "shape": list(reads)}
+    if crowded:
+        nodes += [_node("Sub", "grey limit", "excess"), _node("Reshape", "excess line", "crowded")]
+        outputs.append(helper.make_tensor_value_info("crowded", TensorProto.FLOAT, ["N"]))
+        card["tells_crowded"] = True
+    return _write(path, nodes, inputs, outputs, constants, {**card, **changes})
 
 
 def _node(kind: str, inputs: str, output: str, **attributes: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The pinned classifier: images in, features and labels out; what every quality figure is read with."""
+"""The pinned classifiers: images in, features and labels out; what every quality figure is read with."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from digitforge.errors import ModelError
 from digitforge.onnx_file import OnnxFile, open_onnx
 from digitforge.stacked_file import StackedFile
 
-PINNED = Path(__file__).parent / "assets" / "classifier-28.onnx"
+_ASSETS = Path(__file__).parent / "assets"
+PINNED = _ASSETS / "classifier-28.onnx"  # grey digits of 28x28 pixels, learnt from MNIST
+PINNED_COLOUR = _ASSETS / "classifier-32.onnx"  # colour digits of 32x32 pixels, learnt from street's rendered ones
 PROCEDURE = 1  # counts up when own classifiers are trained otherwise, as old ones then measure something else
+COLOUR_CHANNELS = 3  # red, green and blue
 BATCH = 500  # images read at once: about 200 MB at the classifier's widest layer
 
 
@@ -28,10 +31,12 @@ class Reading:
 
     features: float32 [N, F], its last hidden layer.
     logits: float32 [N, L], one for each label.
+    crowded: float32 [N], a logit, above 0 where it sees a digit beside the one in the middle; None if it can't tell.
     """
 
     features: NDArray[np.float32]
     logits: NDArray[np.float32]
+    crowded: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -44,7 +49,7 @@ class Reading:
 
 
 class Classifier:
-    """A classifier file, or one that is laid over the channels of colour images, ready to read images.
+    """A classifier file, or one that is laid over the channels of stacked digits, ready to read images.
 
     names: what each label is called; shape: channels, height and width of an image, in pixels.
     card: all that the file says of itself, such as its accuracy.
@@ -55,12 +60,13 @@ class Classifier:
         self.card = _parse_card(file)
         self.names: tuple[str, ...] = tuple(self.card["names"])
         self.shape: tuple[int, int, int] = tuple(self.card["shape"])
-        file.expect({"images": ("uint8", [None, *self.shape])}, {"features": "float", "logits": "float"})
+        outputs = dict.fromkeys(("features", "logits", *(("crowded",) if self.tells_crowded else ())), "float")
+        file.expect({"images": ("uint8", [None, *self.shape])}, outputs)
         self.feature_count = self._read_batch(np.zeros((1, *self.shape), np.uint8)).features.shape[1]
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Classifier:
-        """The pinned classifier of the package, or the one in a file. Raises ModelError if it is none."""
+        """The pinned classifier of grey digits, or the one in a file. Raises ModelError if it is none."""
         return cls(_open(path))
 
     @classmethod
@@ -72,6 +78,30 @@ class Classifier:
     def sha256(self) -> str:
         """The hash of the classifier's file, which stands beside every figure that it was used for."""
         return self._file.sha256
+
+    @property
+    def sees_colours(self) -> bool:
+        """Whether the channels of what it reads are red, green and blue, and no digits of their own."""
+        return self.shape[0] == COLOUR_CHANNELS and not isinstance(self._file, StackedFile)
+
+    @property
+    def tells_crowded(self) -> bool:
+        """Whether it tells images with neighbouring digits from those with one alone."""
+        return bool(self.card.get("tells_crowded"))
+
+    @property
+    def data_name(self) -> str:
+        """The name of the data set that it learnt from."""
+        return str(self._data.get("name", "other images"))
+
+    @property
+    def _data(self) -> Mapping[str, Any]:
+        data = self.card.get("data")
+        return data if isinstance(data, Mapping) else {}
+
+    def learnt_from(self, data_sha256: str) -> bool:
+        """Whether it was trained on these images; `data_sha256`: `Digits.sha256` of a training part."""
+        return bool(self._data.get("sha256") == data_sha256)
 
     def fits(self, shape: tuple[int, int, int], names: tuple[str, ...]) -> bool:
         """Whether it can read images of this shape, and knows every one of these labels."""
@@ -85,20 +115,24 @@ class Classifier:
                 f"not of {_sizes(images.shape[1:])} (channels x height x width)"
             )
         parts = [self._read_batch(batch) for batch in _batches(images)]
+        crowded = [part.crowded for part in parts if part.crowded is not None]
         return Reading(
             np.concatenate([np.empty((0, self.feature_count), np.float32), *(part.features for part in parts)]),
             np.concatenate([np.empty((0, len(self.names)), np.float32), *(part.logits for part in parts)]),
+            np.concatenate([np.empty(0, np.float32), *crowded]) if self.tells_crowded else None,
         )
 
     def _read_batch(self, images: Images) -> Reading:
         outputs = self._file.run({"images": np.ascontiguousarray(images)})
-        features, logits = outputs["features"], outputs["logits"]
-        if features.ndim != 2 or len(features) != len(images) or logits.shape != (len(images), len(self.names)):
+        features, logits, crowded = outputs["features"], outputs["logits"], outputs.get("crowded")
+        count = len(images)
+        fits = features.ndim == 2 and len(features) == count and logits.shape == (count, len(self.names))
+        if not fits or (crowded is not None and crowded.shape != (count,)):
+            shapes = " and ".join(f"{name} {list(values.shape)}" for name, values in outputs.items())
             raise ModelError(
-                f"{self._file.path} gives features {list(features.shape)} and logits {list(logits.shape)} for "
-                f"{len(images)} images and {len(self.names)} labels; make the file again"
+                f"{self._file.path} gives {shapes} for {count} images and {len(self.names)} labels; make the file again"
             )
-        return Reading(features, logits)
+        return Reading(features, logits, crowded)
 
 
 def classifier_for(
@@ -111,10 +145,19 @@ def classifier_for(
     """The first classifier here that reads images of this shape and knows every one of these labels; None if none.
 
     given: the only one to ask. data_sha256: of the data set that they come from, whose own classifier may be in the
-    cache.
+    cache. In colour that one is asked before the pinned one, which learnt from rendered digits, unless it learnt from
+    just these images.
     """
     candidates = _candidates(data_sha256) if given is None else [given]
     return next((classifier for classifier in candidates if classifier.fits(shape, names)), None)
+
+
+def is_stand_in(classifier: Classifier, data_sha256: str) -> bool:
+    """Whether it reads colour images of a data set without having learnt from them.
+
+    Grey digits on black look much alike wherever they come from; rendered digits and photographs do not.
+    """
+    return classifier.sees_colours and not classifier.learnt_from(data_sha256)
 
 
 def own_classifier_path(data_sha256: str) -> Path:
@@ -131,23 +174,25 @@ def cached_classifier(data_sha256: str) -> Classifier | None:
         classifier = Classifier.load(own_classifier_path(data_sha256))
     except ModelError:
         return None
-    data = classifier.card.get("data")
-    is_of_data = isinstance(data, Mapping) and data.get("sha256") == data_sha256
-    return classifier if is_of_data and classifier.card.get("procedure") == PROCEDURE else None
+    is_current = classifier.card.get("procedure") == PROCEDURE
+    return classifier if is_current and classifier.learnt_from(data_sha256) else None
 
 
 def _open(path: str | Path | None) -> OnnxFile:
-    if path is None and not PINNED.is_file():
-        raise ModelError(f"this installation lacks the pinned classifier ({PINNED.name}); install digitforge again")
-    return open_onnx(PINNED if path is None else Path(path))
+    wanted = PINNED if path is None else Path(path)
+    if wanted in (PINNED, PINNED_COLOUR) and not wanted.is_file():
+        raise ModelError(f"this installation lacks the pinned classifier ({wanted.name}); install digitforge again")
+    return open_onnx(wanted)
 
 
 def _candidates(data_sha256: str | None) -> Iterator[Classifier]:
     """The classifiers there are, each opened only when those before it don't fit."""
     yield Classifier.load()
     yield Classifier.of_channels()
-    if data_sha256 is not None and (own := cached_classifier(data_sha256)):
+    colour = Classifier.load(PINNED_COLOUR)
+    if data_sha256 is not None and not colour.learnt_from(data_sha256) and (own := cached_classifier(data_sha256)):
         yield own
+    yield colour
 
 
 def _batches(images: Images) -> Iterator[Images]:

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from digitforge import classifier as classifier_module
+from digitforge.classifier import Classifier
 from digitforge.cli import main
+from digitforge.data import DataSet
 from digitforge.metrics import reference as reference_module
 from digitforge.metrics.evaluation import Tstr
 from digitforge.metrics.figure import Figure
@@ -85,6 +87,29 @@ def test_judges_that_learn_are_asked_for_by_name(
     assert told["inception"]["value"] == 12.5
     assert main(["evaluate", "told.onnx", "--count", "300"]) == 0
     assert "Inception" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("sha256", ["ab" * 32, "cd" * 32])
+def test_colour_digits_get_a_classifier_of_their_own_unless_the_pinned_one_learnt_from_them(
+    sha256: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = (3, 32, 32)
+    pinned = write_classifier(folder / "pinned.onnx", reads=shape, data={"name": "painted", "sha256": "cd" * 32})
+    monkeypatch.setattr(classifier_module, "PINNED_COLOUR", pinned)
+    own = Classifier.load(write_classifier(folder / "own.onnx", reads=shape, data={"name": "own", "sha256": sha256}))
+    asked: list[str] = []
+
+    def train(data: DataSet, _notify: object) -> Classifier:
+        asked.append(data.name)
+        return own
+
+    monkeypatch.setattr("digitforge.judges.own_classifier.own_classifier", train)
+    images = np.repeat(np.arange(200)[:, None] % 10 * LEVEL, 3 * 32 * 32, 1).reshape(200, 32, 32, 3).astype(np.uint8)
+    np.savez("colour.npz", images=images, labels=np.arange(200) % 10)
+    data = {"name": "colour.npz", "sha256": sha256, "count": 200}
+    write_model(folder / "colour.onnx", card=card_table(data=data, shape=list(shape)), shape=shape)
+    assert main(["evaluate", "colour.onnx", "--count", "50"]) == 0
+    assert asked == ([] if sha256 == "cd" * 32 else ["colour.npz"])
 
 
 def test_json_is_one_entry_a_model(capsys: pytest.CaptureFixture[str]) -> None:

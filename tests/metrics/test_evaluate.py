@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,18 @@ def test_a_model_of_another_size_is_refused(tmp_path: Path, classifier: Classifi
     path = write_model(tmp_path / "colour.onnx", shape=(3, 32, 32))
     with pytest.raises(ModelError, match=r"3x32x32.*1x28x28"):
         evaluate(path, count=10, classifier=classifier)
+
+
+def test_a_classifier_of_other_colour_images_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, test = (replace(part, images=np.repeat(part.images[:, :, :8, :8], 3, 1)) for part in (TRAIN, TEST))
+    monkeypatch.setattr(evaluate_module, "load_data", lambda name, progress: DataSet(name, train, test))
+    data = {"name": "tiny-data", "sha256": train.sha256, "count": 600}
+    card = card_table(data=data, shape=[3, 8, 8])
+    path = write_model(tmp_path / "colour.onnx", card=card, shape=(3, 8, 8))
+    for name, sha256, is_named in (("painted", "cd" * 32, True), ("tiny-data", train.sha256, False)):
+        file = write_classifier(tmp_path / f"{name}.onnx", reads=(3, 8, 8), data={"name": name, "sha256": sha256})
+        notes = evaluate(path, count=50, classifier=Classifier.load(file)).notes
+        assert any("learnt from painted and not from tiny-data" in note for note in notes) == is_named
 
 
 @pytest.mark.parametrize("count", [1, 0, -5])

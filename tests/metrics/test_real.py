@@ -11,9 +11,9 @@ from digitforge.classifier import Classifier
 from digitforge.data import DataSet, Digits
 from digitforge.metrics import real as real_module
 from digitforge.metrics.copies import nearest
-from digitforge.metrics.real import find_real
+from digitforge.metrics.real import COLOURS, find_real
 from digitforge.metrics.strokes import slants, stray_ink, stroke_widths
-from tiny_models import write_classifier
+from tiny_models import CROWDED, write_classifier
 from tiny_runs import tiny_digits
 
 DATA = DataSet("tiny", tiny_digits(200, 0, 28), tiny_digits(60, 1, 28))
@@ -53,7 +53,7 @@ def test_each_image_has_its_own_measures(classifier: Classifier) -> None:
         np.testing.assert_array_equal(measured.features, classifier.read(digits.images).features)
         np.testing.assert_array_equal(measured.read, classifier.read(digits.images).labels)
         for key, values in (("width", stroke_widths), ("slant", slants), ("stray", stray_ink)):
-            np.testing.assert_allclose(measured.strokes[key], values(digits.images), rtol=1e-6)
+            np.testing.assert_allclose(measured.properties[key], values(digits.images), rtol=1e-6)
     assert DATA.test is not None
     near = nearest(DATA.test.images, DATA.test.labels, DATA.train)
     np.testing.assert_array_equal(real.nearest_to_test.indices, near.indices)
@@ -87,6 +87,34 @@ def test_a_damaged_file_is_read_past(
     file.write_bytes(file.read_bytes()[:2000] if damage is None else damage)
     np.testing.assert_array_equal(find_real(DATA, classifier).train.features, whole.train.features)
     assert readings == [200, 60] * 2
+
+
+def test_colour_images_have_colours_and_are_told_crowded_or_not(tmp_path: Path, readings: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    digits = Digits(rng.integers(0, 256, (40, 3, 8, 8), np.uint8), np.arange(40) % 10)
+    data = DataSet("colour", digits, digits.take(np.arange(20)))
+    classifier = Classifier.load(write_classifier(tmp_path / "colour.onnx", reads=(3, 8, 8), crowded=True))
+    first = find_real(data, classifier).train.properties
+    again = find_real(data, classifier).train.properties
+    assert readings == [40, 20]
+    assert first.keys() == again.keys() == {*COLOURS, "crowded"}
+    for key, measure in COLOURS.items():
+        np.testing.assert_allclose(again[key], measure(digits.images), rtol=1e-6)
+    np.testing.assert_array_equal((again["crowded"] > 0), digits.images.mean((1, 2, 3)) > CROWDED)
+
+
+def test_measures_of_an_older_release_that_lack_one_are_read_past(
+    tmp_path: Path, readings: list[int], cache: Path
+) -> None:
+    digits = Digits(np.zeros((40, 3, 8, 8), np.uint8), np.arange(40) % 10)
+    classifier = Classifier.load(write_classifier(tmp_path / "colour.onnx", reads=(3, 8, 8), crowded=True))
+    for key in ("crowded", "saturation"):
+        find_real(DataSet("colour", digits, None), classifier)
+        (file,) = cache.iterdir()
+        with np.load(file) as arrays:
+            np.savez(file, **{name: values for name, values in arrays.items() if name != f"train.{key}"})
+        assert key in find_real(DataSet("colour", digits, None), classifier).train.properties
+    assert readings == [40, 40, 40]
 
 
 def test_measures_of_the_wrong_size_are_read_past(classifier: Classifier, readings: list[int], cache: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from digitforge.metrics import strokes
+from digitforge.metrics import per_image
 from digitforge.metrics.strokes import INK_LEVEL, MARK_PIXELS, slants, stray_ink, stroke_widths
 
 SIDE = 40
@@ -171,7 +171,7 @@ def test_images_are_measured_each_by_itself(measure, monkeypatch: pytest.MonkeyP
     images = (rng.random((7, 1, 9, 6)) < 0.4).astype(np.uint8) * 255
     whole = measure(images)
     assert whole.shape == (7,) and whole.dtype == np.float64
-    monkeypatch.setattr(strokes, "_CHUNK_PIXELS", 2 * 9 * 6)
+    monkeypatch.setattr(per_image, "CHUNK_PIXELS", 2 * 9 * 6)
     np.testing.assert_array_equal(measure(images), whole)
     np.testing.assert_array_equal(np.concatenate([measure(images[i : i + 1]) for i in range(7)]), whole)
     assert measure(images[:0]).shape == (0,)

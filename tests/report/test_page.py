@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,24 @@ def test_every_figure_stands_beside_its_n_and_what_real_images_measure(run: Show
     assert page.row("Stroke width, mean")[1:] == ["3.250 px n 1,000", "3 px"]
     assert page.row("Copies")[1].startswith("0.10%")
     assert "Heusel et al. 2017" in page.words
+
+
+def test_colours_have_a_section_where_they_were_measured(run: ShownRun) -> None:
+    table = evaluation()
+    line = {"distance": {"value": 9.5, "n": 500}, "mean": {"value": 120.0, "n": 500, "real": 124.0}}
+    colours = {
+        "stroke_width": None,
+        "slant": None,
+        **dict.fromkeys(("brightness", "contrast", "saturation"), line),
+        "colour_spread": {"value": 31.5, "n": 500, "real": 76.0},
+        "crowded": {"value": 0.125, "n": 500, "real": 0.52},
+    }
+    page = Page(report_page([replace(run, evaluation={**table, "details": {**table["details"], **colours}})]))
+    assert "colours" in page.sections
+    assert "strokes" not in page.sections
+    assert page.row("Brightness, mean")[1:] == ["120 n 500", "124"]
+    assert page.row("Colour spread")[1:] == ["31.50 n 500", "76"]
+    assert page.row("Crowded")[1:] == ["12.50% n 500", "52.00%"]
 
 
 def test_figures_by_label_have_the_names_of_the_runs_labels(run: ShownRun) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from digitforge.data import DataSet, Digits
+from digitforge.classifier import Classifier
+from digitforge.data import DataSet, Digits, street
 from digitforge.sections import Compute
 from digitforge.training import classifier as classifier_module
 from digitforge.training.classifier import (
@@ -15,7 +19,9 @@ from digitforge.training.classifier import (
     WEIGHT_DECAY,
     Reader,
     accuracy,
+    crowded_accuracy,
     distorted,
+    main,
     train_classifier,
 )
 from digitforge.training.compute import resolve_compute
@@ -53,6 +59,44 @@ def test_accuracy_is_the_share_read_right() -> None:
     digits = stripes(600, seed=0)
     assert accuracy(Fixed(CLASSES), digits) == pytest.approx(0.25)
     assert accuracy(Fixed(CLASSES), digits.only([2])) == 1
+
+
+def dotted(count: int, seed: int) -> tuple[Digits, np.ndarray]:
+    """The same stripes in colour, every third image with a bright square at its left edge, and which those are."""
+    digits = stripes(count, seed)
+    images = np.repeat(digits.images // 2, 3, 1)
+    has = np.arange(count) % 3 == 0
+    images[has, :, 4:12, :4] = 255
+    return Digits(images, digits.labels, digits.names), has
+
+
+def test_a_second_head_learns_which_images_are_crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier_module, "BATCH", 32)
+    digits, crowded = dotted(320, seed=0)
+    unseen, unseen_crowded = dotted(99, seed=1)
+    reader = train_classifier(DataSet("dotted", digits, None), epochs=5, crowded=crowded)
+    assert accuracy(reader, unseen) > 0.7
+    assert crowded_accuracy(reader, unseen, unseen_crowded) > 0.9
+    assert crowded_accuracy(reader, unseen, ~unseen_crowded) < 0.1
+
+
+def test_the_command_writes_a_classifier_that_tells_street_s_crowded_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digits, crowded = dotted(64, seed=0)
+    truth = SimpleNamespace(is_crowded=crowded)
+    monkeypatch.setattr(classifier_module, "BATCH", 32)
+    monkeypatch.setattr(classifier_module, "load_data", lambda _name: DataSet(street.NAME, digits, digits))
+    monkeypatch.setattr(street, "load_truth", lambda: (truth, truth))
+    path = tmp_path / "classifier.onnx"
+    monkeypatch.setattr("sys.argv", ["classifier", "--data", "street", "--epochs", "5", "--out", str(path)])
+    main()
+    classifier = Classifier.load(path)
+    reading = classifier.read(digits.images)
+    assert reading.crowded is not None
+    assert ((reading.crowded > 0) == crowded).mean() == pytest.approx(classifier.card["crowded_accuracy"], abs=0.02)
+    assert classifier.learnt_from(digits.sha256)
+    assert str(path) in capsys.readouterr().out
 
 
 def test_a_reader_gives_features_and_a_logit_a_class() -> None:

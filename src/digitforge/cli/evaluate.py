@@ -75,11 +75,14 @@ def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | 
     """What reads a model's images: None leaves it to what is there, else a classifier of the user's own data."""
     from importlib.util import find_spec
 
-    from digitforge.classifier import classifier_for
+    from digitforge.classifier import classifier_for, is_stand_in
 
-    if classifier_for(forge.card.shape, forge.names, data_sha256=forge.card.data.sha256) is not None:
+    of_model = forge.card.data.sha256
+    found = classifier_for(forge.card.shape, forge.names, data_sha256=of_model)
+    can_train = find_spec("torch") is not None
+    if found is not None and not (can_train and is_stand_in(found, of_model)):
         return None
-    if find_spec("torch") is None:
+    if not can_train:
         raise ModelError(
             f"no classifier here reads what {forge.path.name} draws, and training one needs what the plain install "
             "leaves out: pip install 'digitforge[train]'"
@@ -87,7 +90,10 @@ def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | 
     from digitforge.data import load_data
     from digitforge.judges.own_classifier import own_classifier
 
-    return own_classifier(load_data(data or forge.card.data.name, progress=progress), _notify)
+    loaded = load_data(data or forge.card.data.name, progress=progress)
+    if found is not None and found.learnt_from(loaded.train.sha256):
+        return found
+    return own_classifier(loaded, _notify)
 
 
 def _judged(
@@ -149,7 +155,7 @@ def _print_figures(evaluations: list[Evaluation], names: list[str]) -> None:
     from rich.table import Table
 
     from digitforge.data.digits import FEW_LABELS
-    from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, STROKES, measured
+    from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, measured
 
     console = Console()
     plain = [evaluation.as_dict() for evaluation in evaluations]
@@ -157,7 +163,7 @@ def _print_figures(evaluations: list[Evaluation], names: list[str]) -> None:
     table.add_column("figure", no_wrap=True)
     for name, one in zip(names, evaluations, strict=True):
         table.add_column(escape(f"{name}, {one.data}"), justify="right", overflow="fold")
-    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *STROKES):
+    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *PROPERTIES):
         values = [measured(one, quantity) for one in plain]
         if any(value is not None for value in values):
             table.add_row(quantity.title, *(_cell(value, quantity) for value in values))

@@ -1,4 +1,4 @@
-"""A classifier of data that the pinned one can't read: trained at first use, then kept in the cache."""
+"""A classifier of data that no pinned one can read, or in colour learnt from: trained at first use, then kept."""
 
 from __future__ import annotations
 

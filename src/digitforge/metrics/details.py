@@ -1,22 +1,23 @@
-"""All that is measured beyond the key figures: where a model's images lie among real ones, digit by digit and stroke
-by stroke, and whether they copy them."""
+"""All that is measured beyond the key figures: where a model's images lie among real ones, digit by digit, in their
+strokes or colours, and whether they copy them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digitforge.metrics.colours import colour_spread
 from digitforge.metrics.copies import Nearest, is_copy, nearest
 from digitforge.metrics.distributions import wasserstein
 from digitforge.metrics.figure import Figure
 from digitforge.metrics.frechet import frechet_distance, moments
 from digitforge.metrics.kernel import kernel_distance
 from digitforge.metrics.manifold import overlap
-from digitforge.metrics.real import Measured, Real
+from digitforge.metrics.real import CHANNELS, Measured, Real
 from digitforge.randomness import stream
 
 MOST = 10_000  # images of each kind whose pairs are compared
@@ -26,8 +27,8 @@ CLOSEST = 20  # images that lie closest to a training image, kept so that they c
 
 
 @dataclass(frozen=True)
-class Strokes:
-    """One property of strokes in drawn and in real images.
+class Property:
+    """One property that every image has, such as the width of its strokes, in drawn and in real images.
 
     distance: Wasserstein-1 distance between its distributions, in the property's unit. mean, spread (the standard
     deviation): of the drawn images; `real` is that of real images.
@@ -63,9 +64,14 @@ class Closest:
 class Details:
     """Figures that need the real images themselves; `real` is what as many held-out images measure in their place.
 
+    Grey images have strokes, others colours; of each other's figures they have None.
+
     kernel: kernel distance (KID); precision, recall, density, coverage: see manifold.Overlap.
     stroke_width: in pixels; slant: in degrees, positive leans right; stray_marks: share of images with ink apart from
-    the stroke; each None for colour images.
+    the stroke.
+    brightness, contrast, saturation: see metrics/colours.py, 0..255; colour_spread: how varied the mean colours of
+    images are, None also where channels are no colours.
+    crowded: share of images in which the classifier sees a digit beside the one in the middle, None if it can't tell.
     copies: share of images that copy a training image, None without held-out images to tell what is one.
     closest: the images most like a training image, the most like first.
     by_label: by name, for labels of which enough images were drawn.
@@ -76,9 +82,14 @@ class Details:
     recall: Figure
     density: Figure
     coverage: Figure
-    stroke_width: Strokes | None
-    slant: Strokes | None
+    stroke_width: Property | None
+    slant: Property | None
     stray_marks: Figure | None
+    brightness: Property | None
+    contrast: Property | None
+    saturation: Property | None
+    colour_spread: Figure | None
+    crowded: Figure | None
     copies: Figure | None
     closest: tuple[Closest, ...]
     by_label: dict[str, OfLabel]
@@ -91,11 +102,17 @@ class Details:
 def measure_details(drawn: Measured, real: Real) -> Details:
     """Hold drawn images against real ones; the labels of both are indices into the same names."""
     found = nearest(drawn.digits.images, drawn.digits.labels, real.train.digits)
+    others = real.test or real.train
     return Details(
         **_pairwise(drawn, real),
-        stroke_width=_spread(drawn, real, "width"),
-        slant=_spread(drawn, real, "slant"),
-        stray_marks=_stray_marks(drawn, real.test or real.train),
+        stroke_width=_property(drawn, real, "width"),
+        slant=_property(drawn, real, "slant"),
+        stray_marks=_share(drawn, others, "stray"),
+        brightness=_property(drawn, real, "brightness"),
+        contrast=_property(drawn, real, "contrast"),
+        saturation=_property(drawn, real, "saturation"),
+        colour_spread=_colour_spread(drawn, others),
+        crowded=_share(drawn, others, "crowded"),
         copies=_copies(found, real),
         closest=_closest(found),
         by_label=_by_label(drawn, real),
@@ -123,12 +140,12 @@ def _some(measured: Measured, count: int) -> Measured:
     return measured.take(stream(0, "images to compare").permutation(len(measured))[:count])
 
 
-def _spread(drawn: Measured, real: Real, key: str) -> Strokes | None:
+def _property(drawn: Measured, real: Real, key: str) -> Property | None:
     """A property's distribution; images without it, such as empty ones, are left out."""
-    if not drawn.strokes:
+    if key not in drawn.properties:
         return None
-    values, train = _known(drawn.strokes[key]), _known(real.train.strokes[key])
-    test = None if real.test is None else _known(real.test.strokes[key])
+    values, train = _known(drawn.properties[key]), _known(real.train.properties[key])
+    test = None if real.test is None else _known(real.test.properties[key])
     if min(len(values), len(train), *([] if test is None else [len(test)])) == 0:
         return None
     others = train if test is None else test
@@ -138,20 +155,30 @@ def _spread(drawn: Measured, real: Real, key: str) -> Strokes | None:
 
     floor = None if test is None else wasserstein(test, train)
     distance = Figure(wasserstein(values, train), len(values), len(train), floor)
-    return Strokes(distance, figure(np.mean), figure(np.std))
+    return Property(distance, figure(np.mean), figure(np.std))
 
 
 def _known(values: NDArray[np.float32]) -> NDArray[np.float64]:
     return values[np.isfinite(values)].astype(np.float64)
 
 
-def _stray_marks(drawn: Measured, others: Measured) -> Figure | None:
-    """The share of images with ink apart from the stroke, in drawn and in real images."""
-    if not drawn.strokes or len(drawn) == 0:
+def _share(drawn: Measured, others: Measured, key: str) -> Figure | None:
+    """The share of images of which a property is above 0, in drawn and in real images."""
+    return _of_all(drawn, others, [key], lambda values: float((values > 0).mean()))
+
+
+def _colour_spread(drawn: Measured, others: Measured) -> Figure | None:
+    return _of_all(drawn, others, list(CHANNELS), colour_spread)
+
+
+def _of_all(
+    drawn: Measured, others: Measured, keys: Sequence[str], measure: Callable[[NDArray[np.float32]], float]
+) -> Figure | None:
+    """What some properties of all images together, [N, keys], measure; None where nobody took them."""
+    if len(drawn) == 0 or not set(keys) <= set(drawn.properties):
         return None
-    shares = [float((part.strokes["stray"] > 0).mean()) if len(part) else None for part in (drawn, others)]
-    assert shares[0] is not None
-    return Figure(shares[0], len(drawn), None, shares[1])
+    values = [np.stack([part.properties[key] for key in keys], 1) for part in (drawn, others)]
+    return Figure(measure(values[0]), len(drawn), None, measure(values[1]) if len(others) else None)
 
 
 def _copies(found: Nearest, real: Real) -> Figure | None:
@@ -183,7 +210,7 @@ def _of_label(drawn: Measured, train: Measured, test: Measured | None) -> OfLabe
     sets = [drawn] if test is None else [drawn, test]
     frechet = [frechet_distance(moments(each.features), moments(train.features)) for each in sets]
     kernel = [kernel_distance(each.features, train.features) for each in sets]
-    stray_marks = _stray_marks(drawn, test or train)
+    stray_marks = _share(drawn, test or train, "stray")
     counts = len(drawn), len(train)
     return OfLabel(Figure(frechet[0], *counts, *frechet[1:]), Figure(kernel[0], *counts, *kernel[1:]), stray_marks)
 
@@ -192,7 +219,7 @@ def _plain(value: Any) -> Any:
     """Figures, and what holds them, as plain types."""
     if isinstance(value, Figure):
         return value.as_dict()
-    if isinstance(value, Strokes | OfLabel | Closest):
+    if isinstance(value, Property | OfLabel | Closest):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digitforge.classifier import Classifier, classifier_for
+from digitforge.classifier import PINNED_COLOUR, Classifier, classifier_for, is_stand_in
 from digitforge.data import load_data
 from digitforge.data.digits import Digits, listed
 from digitforge.data.sources import Progress
@@ -80,20 +80,24 @@ def evaluate(
         notes.append(f"the key figures alone, as {count} images are too few for more; ask for {MIN_DETAILED} or more")
         details = False
     found = _measure(forge, classifier, reference, real if details else None, drawn, seed)
-    return replace(found, notes=(*notes, *_notes(forge, found)))
+    return replace(found, notes=(*notes, *_notes(forge, classifier, found)))
 
 
 def fitting_classifier(forge: Forge, given: Classifier | None = None) -> Classifier:
     """The classifier that reads what a model draws: the given one, or what fits. Raises ModelError if none does."""
     classifier = classifier_for(forge.card.shape, forge.names, given, data_sha256=forge.card.data.sha256)
     if classifier is None:
-        reader = given or Classifier.load()
-        sizes, own = ("x".join(map(str, shape)) for shape in (forge.card.shape, reader.shape))
+        readers = [given] if given else [Classifier.load(), Classifier.load(PINNED_COLOUR)]
+        sizes = " or ".join(_size(reader.shape) for reader in readers)
         raise ModelError(
-            f"{forge.path.name} draws {listed(forge.names)} as images of {sizes}, and the pinned classifier "
-            f"reads {listed(reader.names)} at {own} alone (channels x height x width)"
+            f"{forge.path.name} draws {listed(forge.names)} as images of {_size(forge.card.shape)}, and what can be "
+            f"read here is {listed(readers[0].names)} at {sizes} alone (channels x height x width)"
         )
     return classifier
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
 
 
 def _lacking(forge: Forge, error: DataError) -> DataError:
@@ -179,7 +183,7 @@ def _aligned(forge: Forge, classifier: Classifier, drawn: Measured, real: Real) 
     return aligned, real.only([numbers[name] for name in forge.names])
 
 
-def _notes(forge: Forge, evaluation: Evaluation) -> Iterator[str]:
+def _notes(forge: Forge, classifier: Classifier, evaluation: Evaluation) -> Iterator[str]:
     """What limits the figures."""
     trained_on, frechet, floor = forge.card.data, evaluation.frechet, evaluation.floor
     if evaluation.data == trained_on.name and evaluation.data_sha256 != trained_on.sha256:
@@ -188,3 +192,9 @@ def _notes(forge: Forge, evaluation: Evaluation) -> Iterator[str]:
         yield f"{evaluation.data} has no test part, so there is no floor to compare the distance with"
     elif floor.n != frechet.n:
         yield f"the distance is taken from {frechet.n:,} images and its floor from {floor.n:,}; fewer images raise it"
+    if is_stand_in(classifier, evaluation.data_sha256):
+        yield (
+            f"the classifier learnt from {classifier.data_name} and not from {evaluation.data}, so that its figures "
+            f"compare models of {evaluation.data} alone; `digitforge evaluate` trains one on it where PyTorch is "
+            "installed"
+        )

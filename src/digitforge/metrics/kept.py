@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from digitforge.data.sources import Progress
 from digitforge.errors import OutputError
 from digitforge.files import make_folder, write_whole
 from digitforge.forge import Forge
+from digitforge.metrics.details import Details
 from digitforge.metrics.evaluate import COUNT, evaluate, fitting_classifier
 from digitforge.metrics.real import Notify
 
@@ -25,7 +27,7 @@ def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progre
     path = cache_folder() / "evaluations" / f"{forge.sha256[:16]}-{classifier.sha256[:16]}-{__version__}.json"
     kept = _read(path)
     wanted = {"model_sha256": forge.sha256, "classifier_sha256": classifier.sha256, "count": COUNT, "seed": 0}
-    if kept is not None and kept.get("details") and all(kept.get(key) == value for key, value in wanted.items()):
+    if kept is not None and _has_details(kept) and all(kept.get(key) == value for key, value in wanted.items()):
         return kept
     if notify:
         notify(f"measuring {COUNT:,} images of {forge.path}")
@@ -36,6 +38,12 @@ def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progre
     except OutputError:  # it only costs the time to measure again
         pass
     return found.as_dict()
+
+
+def _has_details(kept: dict[str, Any]) -> bool:
+    """Whether all of today's details are there."""
+    details = kept.get("details")
+    return isinstance(details, dict) and {field.name for field in fields(Details)} <= details.keys()
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitforge.classifier import Classifier
-from digitforge.data.digits import DataSet, Digits, Labels
+from digitforge.data.digits import DataSet, Digits, Images, Labels
 from digitforge.data.fetch import cache_folder
 from digitforge.errors import OutputError
 from digitforge.files import make_folder, write_whole
+from digitforge.metrics.colours import BLUE, GREEN, RED, brightnesses, channel_means, contrasts, saturations
 from digitforge.metrics.copies import Nearest, copy_threshold, nearest
+from digitforge.metrics.per_image import PerImage
 from digitforge.metrics.strokes import slants, stray_ink, stroke_widths
 
 Notify = Callable[[str], None]  # hears, in one line, what takes its time
 
-STROKES = {"width": stroke_widths, "slant": slants, "stray": stray_ink}  # what is measured on each grey image
+STROKES: dict[str, Callable[[Images], PerImage]] = {"width": stroke_widths, "slant": slants, "stray": stray_ink}
+CHANNELS = {"red": RED, "green": GREEN, "blue": BLUE}
+COLOURS: dict[str, Callable[[Images], PerImage]] = {
+    "brightness": brightnesses,
+    "contrast": contrasts,
+    "saturation": saturations,
+    **{name: partial(channel_means, channel=channel) for name, channel in CHANNELS.items()},
+}
 _PART = 5_000  # images read at once, so that the logits of a thousand labels take little memory
 
 
@@ -32,22 +41,22 @@ class Measured:
     """Images with what was measured on each.
 
     features: float32 [N, F], the classifier's; read: int64 [N], the label that it takes each image for, by its own
-    numbers. strokes: by the names of STROKES, float32 [N] each, NaN where an image has no such thing; empty for colour
-    images.
+    numbers. properties: float32 [N] each, NaN where an image has no such thing: by the names of STROKES of grey images,
+    of COLOURS where channels are colours, and "crowded", a logit, where the classifier tells it.
     """
 
     digits: Digits
     features: NDArray[np.float32]
     read: Labels
-    strokes: dict[str, NDArray[np.float32]]
+    properties: dict[str, NDArray[np.float32]]
 
     def __len__(self) -> int:
         return len(self.digits)
 
     def take(self, indices: NDArray[np.int64]) -> Measured:
         """The images at `indices`, in that order."""
-        strokes = {key: values[indices] for key, values in self.strokes.items()}
-        return Measured(self.digits.take(indices), self.features[indices], self.read[indices], strokes)
+        properties = {key: values[indices] for key, values in self.properties.items()}
+        return Measured(self.digits.take(indices), self.features[indices], self.read[indices], properties)
 
     def only(self, labels: Sequence[int]) -> Measured:
         """The images of some labels."""
@@ -87,14 +96,19 @@ class Real:
 
 
 def measure(digits: Digits, classifier: Classifier) -> Measured:
-    """Measure images one by one: features, and of grey images the strokes (70,000 of 28x28 take half a minute)."""
+    """Measure images one by one: features, and strokes or colours (70,000 of 28x28 take half a minute)."""
     parts = np.array_split(digits.images, max(1, len(digits) // _PART))
-    features, read = [], []
+    features, read, crowded = [], [], []
     for part in parts:
         reading = classifier.read(part)
         features.append(reading.features)
         read.append(reading.labels)
-    return Measured(digits, np.concatenate(features), np.concatenate(read), _strokes(digits))
+        if reading.crowded is not None:
+            crowded.append(reading.crowded)
+    properties = {key: each(digits.images).astype(np.float32) for key, each in _of_pixels(classifier).items()}
+    if crowded:
+        properties["crowded"] = np.concatenate(crowded)
+    return Measured(digits, np.concatenate(features), np.concatenate(read), properties)
 
 
 def find_real(data: DataSet, classifier: Classifier, notify: Notify | None = None) -> Real:
@@ -117,10 +131,11 @@ def find_real(data: DataSet, classifier: Classifier, notify: Notify | None = Non
     return real
 
 
-def _strokes(digits: Digits) -> dict[str, NDArray[np.float32]]:
-    if digits.shape[0] != 1:
-        return {}
-    return {key: each(digits.images).astype(np.float32) for key, each in STROKES.items()}
+def _of_pixels(classifier: Classifier) -> Mapping[str, Callable[[Images], PerImage]]:
+    """What is measured on the pixels of the images that a classifier reads."""
+    if classifier.sees_colours:
+        return COLOURS
+    return STROKES if classifier.shape[0] == 1 else {}
 
 
 def _identity(data: DataSet, classifier: Classifier) -> list[str]:
@@ -134,7 +149,7 @@ def _keep(path: Path, real: Real, data: DataSet, classifier: Classifier) -> None
     for part, measured in (("train", real.train), ("test", real.test)):
         if measured is not None:
             arrays |= {f"{part}.features": measured.features, f"{part}.read": measured.read}
-            arrays |= {f"{part}.{key}": values for key, values in measured.strokes.items()}
+            arrays |= {f"{part}.{key}": values for key, values in measured.properties.items()}
     if real.nearest_to_test is not None:
         arrays |= {f"near.{key}": values for key, values in asdict(real.nearest_to_test).items()}
     stream = io.BytesIO()
@@ -167,11 +182,11 @@ def _read(path: Path, data: DataSet, classifier: Classifier) -> Real | None:
 
 def _unpack(arrays: Mapping[str, NDArray[Any]], part: str, digits: Digits, classifier: Classifier) -> Measured:
     """One part's measurements. Raises ValueError or KeyError where they don't fit its images."""
-    keys = STROKES if digits.shape[0] == 1 else ()
+    keys = [*_of_pixels(classifier), *(["crowded"] if classifier.tells_crowded else [])]
     features, read = arrays[f"{part}.features"], arrays[f"{part}.read"]
-    strokes = {key: arrays[f"{part}.{key}"] for key in keys}
+    properties = {key: arrays[f"{part}.{key}"] for key in keys}
     sizes = [features.shape == (len(digits), classifier.feature_count)]
-    sizes += [values.shape == (len(digits),) for values in (read, *strokes.values())]
+    sizes += [values.shape == (len(digits),) for values in (read, *properties.values())]
     if not all(sizes):
         raise ValueError(f"the measurements of the {part} part do not fit its images")
-    return Measured(digits, features, read, strokes)
+    return Measured(digits, features, read, properties)

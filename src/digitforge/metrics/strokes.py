@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitforge.data.digits import Images
-
-PerImage = NDArray[np.float64]  # [N]
+from digitforge.metrics.per_image import PerImage, by_chunk
 
 # What makes a mark, decided by looking at MNIST: 1.6 % of its test images have one. A level of 128 would take strokes
 # apart where they are faint (2.6 %), and 4 neighbours thin slanted ones (2.4 %). Single pixels (another 0.9 %) are
 # specks that one hardly sees; from two on they are dots beside the digit, or the loose bar of a 5.
 INK_LEVEL = 64  # grey level, 0..255
 MARK_PIXELS = 2
-_CHUNK_PIXELS = 2**19  # of images worked on at once: as float32 some 2 MB, which a core's cache holds
 
 # How much a grey difference counts between neighbours in a row or column, and between diagonal ones: the perimeter from
 # the lines that cross it (Cauchy-Crofton), with the weights that make edges at every multiple of 45 degrees exact.
@@ -33,7 +30,7 @@ def stroke_widths(images: Images) -> PerImage:
     length l measures w * l / (l + w), a long one its width: exactly along the axes, to 6 % at other angles from a width
     of 2 pixels up. Thinner strokes measure wider, as their two edges share pixels.
     """
-    return _by_chunk(_widths, images)
+    return _of_grey(_widths, images)
 
 
 def slants(images: Images) -> PerImage:
@@ -43,7 +40,7 @@ def slants(images: Images) -> PerImage:
     mu02) of its second moments, as in Morpho-MNIST (Castro et al. 2019). NaN without ink, or with ink in one
     row alone.
     """
-    return _by_chunk(_slants, images)
+    return _of_grey(_slants, images)
 
 
 def stray_ink(images: Images) -> PerImage:
@@ -52,16 +49,14 @@ def stray_ink(images: Images) -> PerImage:
     images: uint8 [N, 1, H, W], 0 for no ink. Ink counts where a pixel has at least INK_LEVEL, and hangs together over
     8 neighbours. A piece of fewer than MARK_PIXELS pixels is no mark, as nobody sees it, and counts nowhere.
     """
-    return _by_chunk(_stray_shares, images)
+    return _of_grey(_stray_shares, images)
 
 
-def _by_chunk(measure: Callable[[NDArray[np.uint8]], PerImage], images: Images) -> PerImage:
-    """What `measure` finds in grey images [N, H, W], a cacheful at a time."""
+def _of_grey(measure: Callable[[NDArray[np.uint8]], PerImage], images: Images) -> PerImage:
+    """What `measure` finds in grey images [N, H, W]."""
     if images.ndim != 4 or images.shape[1] != 1:
         raise ValueError(f"strokes are measured on grey images [N, 1, H, W], not {images.shape}")
-    step = max(1, _CHUNK_PIXELS // max(1, prod(images.shape[1:])))
-    parts = [measure(images[start : start + step, 0]) for start in range(0, len(images), step)]
-    return np.concatenate([np.empty(0), *parts])
+    return by_chunk(lambda chunk: measure(chunk[:, 0]), images)
 
 
 def _widths(images: NDArray[np.uint8]) -> PerImage:

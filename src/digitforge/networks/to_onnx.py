@@ -69,10 +69,16 @@ def discriminator_to_onnx(
     return _export(_Judging(discriminator, pixels), inputs, ["logit"], card)
 
 
-def classifier_to_onnx(classifier: nn.Module, shape: tuple[int, int, int], card: str) -> bytes:
-    """A classifier: `images` uint8 [N, C, H, W] to `features` float32 [N, F] and `logits` float32 [N, classes]."""
+def classifier_to_onnx(
+    classifier: nn.Module, shape: tuple[int, int, int], card: str, *, tells_crowded: bool = False
+) -> bytes:
+    """A classifier: `images` uint8 [N, C, H, W] to `features` float32 [N, F] and `logits` float32 [N, classes].
+
+    tells_crowded: whether it also gives `crowded` float32 [N], a logit, which its card must say.
+    """
     inputs = {"images": torch.zeros(_EXAMPLES, *shape, dtype=torch.uint8)}
-    return _export(classifier, inputs, ["features", "logits"], card)
+    outputs = ["features", "logits", *(["crowded"] if tells_crowded else [])]
+    return _export(classifier, inputs, outputs, card)
 
 
 def weights_sha256(network: nn.Module) -> str:

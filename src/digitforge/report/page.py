@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from digitforge import __version__
 from digitforge.report.comparison import differing_settings
 from digitforge.report.plates import Plate, curves_plate
-from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, STROKES
+from digitforge.report.quantities import COLOURS, FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, STROKES
 from digitforge.report.shown import ShownRun, shown_run
 from digitforge.report.tables import (
     LabelCount,
@@ -73,10 +73,11 @@ def report_page(shown: Sequence[ShownRun]) -> str:
         walls=_walls(shown),
         by_label=label_tables(columns),
         strokes=_filled(figure_table("Width and slant", STROKES, columns)),
+        colours=_filled(figure_table("Colours of whole images", COLOURS, columns)),
         histograms=[Histogram(run.name, tuple(counts)) for run in shown if (counts := label_counts(run))],
         settings=settings,
         left_out=[sentence for run in shown for sentence in run.left_out],
-        quantities=measured_at_all((*all_figures, *STROKES), shown),
+        quantities=measured_at_all((*all_figures, *PROPERTIES), shown),
         version=__version__,
     )
 

@@ -180,25 +180,45 @@ FURTHER_FIGURES = (
         papers=(_HEUSEL, _SZEGEDY),
     ),
 )
-_OF_STROKES: tuple[tuple[str, str, str, Better], ...] = (
+_OF_EACH: tuple[tuple[str, str, str, Better], ...] = (
     ("mean", "mean", "Over all images, the mean of {}.", "as real"),
     ("spread", "spread", "Over all images, the standard deviation of {}.", "as real"),
     ("distance", "distance", "The Wasserstein distance to real images in {}.", "lower"),
 )
-STROKES = tuple(
-    Quantity(("details", section, key), f"{title}, {words}", how.format(what), better, unit=unit, papers=papers)
-    for section, title, unit, what, papers in (
-        (
-            "stroke_width",
-            "Stroke width",
-            "px",
-            "the mean width of an image's strokes, 2 ink / outline",
-            (),
-        ),
-        ("slant", "Slant", "°", "the lean of an image by its second moments, positive to the right", (_CASTRO,)),
+
+
+def _property(section: str, title: str, unit: str, what: str, *papers: Paper) -> tuple[Quantity, ...]:
+    """The quantities of a property that every image has; `what` goes into sentences."""
+    return tuple(
+        Quantity(("details", section, key), f"{title}, {words}", how.format(what), better, unit=unit, papers=papers)
+        for key, words, how, better in _OF_EACH
     )
-    for key, words, how, better in _OF_STROKES
+
+
+STROKES = (
+    *_property("stroke_width", "Stroke width", "px", "the mean width of an image's strokes, 2 ink / outline"),
+    *_property("slant", "Slant", "°", "the lean of an image by its second moments, positive to the right", _CASTRO),
 )
+COLOURS = (
+    *_property("brightness", "Brightness", "", "the mean luma of an image, from 0 for black to 255 for white"),
+    *_property("contrast", "Contrast", "", "the standard deviation of luma within an image, 0 for a flat one"),
+    *_property("saturation", "Saturation", "", "the mean over an image of max - min of R, G and B, 0 for a grey one"),
+    Quantity(
+        ("details", "colour_spread"),
+        "Colour spread",
+        "How far the mean colours of images lie from their own mean: the root of the trace of their covariance, in "
+        "levels of RGB. It is near 0 where all images have one colour.",
+        "as real",
+    ),
+    Quantity(
+        ("details", "crowded"),
+        "Crowded",
+        "The share of images in which the classifier sees a digit beside the one in the middle; the others show one.",
+        "as real",
+        is_share=True,
+    ),
+)
+PROPERTIES = (*STROKES, *COLOURS)
 
 
 def by_label(name: str) -> tuple[Quantity, ...]:
