@@ -67,7 +67,7 @@ class _Album:
 
     def add(self, what: str, caption: str, alt: str, content: Callable[[], bytes]) -> Plate | None:
         try:
-            return _png_plate(content(), caption, alt)
+            return png_plate(content(), caption, alt)
         except FileNotFoundError:
             self.left_out.append(f"{self.run} has no {what}, so it is left out.")
         except (*_DAMAGED, RunError):
@@ -125,7 +125,7 @@ def data_uri(content: bytes, mime: str) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
 
 
-def _png_plate(content: bytes, caption: str, alt: str) -> Plate:
+def png_plate(content: bytes, caption: str, alt: str) -> Plate:
     """A PNG as a plate, decoded once, since a browser would show nothing for a broken one."""
     with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
         picture.load()
