@@ -244,7 +244,7 @@ def _about(extent: Extent) -> tuple[str, ...]:
     sentences = [
         "A claim is turned into figures and into where they must lie if it holds. It holds if the 95 % interval over "
         "seeds lies wholly there, it does not if the interval lies wholly elsewhere, and else it cannot be told: "
-        "Student’s t interval of a figure or a pair of figures of each run, Welch’s of two groups of runs, on "
+        "Student's t interval of a figure or a pair of figures of each run, Welch's of two groups of runs, on "
         "logarithms for ratios. A claim of several parts falls with one of them.",
         f"A distance is notably lower or higher from a factor of {NOTICED} on, since seeds alone make that of a short "
         "training. Of twenty claims that are true or false by a hair, chance decides about one.",

@@ -237,7 +237,7 @@ CLAIMS = (
         "slow-d",
         "002",
         "A learning rate ten times lower for D makes training steadier.",
-        f"The first {_SHORT} epochs with D's rate as described and with G's rate for both. A loss's unsteadiness is the "
+        f"The first {_SHORT} epochs with D's rate as described and with G's for both. A loss's unsteadiness is the "
         "spread of its steps from epoch to epoch over its height, the mean of both players. It holds if the lower rate "
         "has less.",
         ("dcgan-first-epochs", "dcgan-even-rates"),
@@ -258,7 +258,7 @@ CLAIMS = (
         "stray-marks",
         "002",
         "5 and 8 carry stray white marks, unlike real digits.",
-        "The share of images with ink apart from the stroke. It holds if that of 5s and 8s passes that of real ones, and "
+        "The share of images with ink apart from the stroke. It holds if that of 5 and 8 passes that of real ones, and "
         "passes it by more than the other digits do.",
         ("dcgan",),
         _stray_marks,
@@ -287,7 +287,7 @@ CLAIMS = (
         "worse-2-3",
         "002",
         "4, 1 and 8 are easy and 2 and 3 are hard, as those that are drawn are worse.",
-        "Each digit's distance to real ones in its own floor. It holds if that of 2 and 3 lies above that of 4, 1 and 8.",
+        "Each digit's distance to real ones in its own floor. It holds if that of 2 and 3 exceeds that of 4, 1, 8.",
         ("dcgan",),
         _worse_digits,
     ),
@@ -322,8 +322,8 @@ CLAIMS = (
         "wgan-no-collapse",
         "002",
         "WGAN avoids the collapse that a plain GAN is prone to.",
-        "After 50 epochs, the recall of WGAN-GP and of WGAN less that of DCGAN, and likewise how far labels are off their "
-        "shares. It holds if both WGANs have the higher recall and the truer shares.",
+        "After 50 epochs, recall of WGAN-GP and of WGAN less that of DCGAN, and how far labels are off their shares. "
+        " It holds if both WGANs have the higher recall and the truer shares.",
         ("wgan-gp", "wgan", "dcgan"),
         _no_collapse,
         pictures=models("wgan-gp", "wgan", "dcgan"),

@@ -138,8 +138,8 @@ CLAIMS = (
         "losses-settle",
         "004",
         "Ideally both losses fall and settle.",
-        "Each player's loss, and its spread from tick to tick, in the last fifth of training and in the first. It holds "
-        "if all four are lower in the last.",
+        "Each player's loss, and its spread from tick to tick, in the last fifth of training and in the first. It "
+        "holds if all four are lower in the last.",
         ("raschka",),
         _losses_settle,
         pictures=curves("raschka"),

@@ -165,12 +165,13 @@ class Finding:
         }
 
 
-def settle(claim: Claim, evidence: Evidence) -> Finding:
+def settle(claim: Claim, evidence: Evidence, shortfalls: Sequence[str] = ()) -> Finding:
     """Hold a claim against the evidence.
 
     Where runs are fewer than it asks, or others, it cannot be told for its document, whatever their figures say.
+    shortfalls: in what the runs differ from what is asked for, besides what the evidence tells.
     """
-    reasons = evidence.shortfalls(claim.roles, claim.seeds)
+    reasons = [*shortfalls, *evidence.shortfalls(claim.roles, claim.seeds)]
     try:
         conditions = tuple(claim.measure(evidence))
     except DigitforgeError as error:  # a run, a snapshot or a reader is missing: the other claims go on

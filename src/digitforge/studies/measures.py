@@ -64,7 +64,7 @@ class Measures:
         )
 
     def of_digits(self, run: RunFolder, images: int, digits: Sequence[str]) -> Mapping[str, Any]:
-        """What each of some digits measures by itself: see `digit_figures`; a digit that is hardly drawn is left out."""
+        """What each of some digits measures by itself (`digit_figures`); one that is hardly drawn is left out."""
         kind = f"digits-{'-'.join(digits)}"
         return self._kept(run, images, kind, lambda forge: self._digit_figures(forge, digits))
 

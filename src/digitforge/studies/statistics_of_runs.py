@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import correlation
 from typing import Any
 
 import numpy as np
@@ -65,12 +67,12 @@ def taken_next_for(reading: Mapping[str, Any], name: str, others: Sequence[str])
 
 
 def opposition(first: Curve, second: Curve) -> float:
-    """Pearson's correlation of the steps of two curves from tick to tick: below 0 where one falls as the other rises."""
+    """Pearson's correlation of the steps of two curves from tick to tick: below 0 where they go against each other."""
     _, mine, theirs = np.intersect1d(first.images, second.images, return_indices=True)
     steps = np.diff(first.values[mine]), np.diff(second.values[theirs])
     if len(steps[0]) < 2 or not all(step.std() > 0 for step in steps):
         raise MissingError("a run recorded too few ticks to see how its losses move")
-    return float(np.corrcoef(*steps)[0, 1])
+    return correlation(*(step.tolist() for step in steps))
 
 
 def trend(curve: Curve) -> float:
@@ -78,15 +80,13 @@ def trend(curve: Curve) -> float:
     if len(curve.values) < 3:
         raise MissingError("a run was measured too rarely to have a trend")
     ranks = [values.argsort(kind="stable").argsort(kind="stable") for values in (curve.images, curve.values)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return correlation(*(values.tolist() for values in ranks))
 
 
 def parts(curve: Curve, count: int) -> list[Numbers]:
     """A curve's values in so many parts of equal length in images, the first part first."""
     edges = np.linspace(0, curve.images[-1], count + 1)
-    found = [
-        curve.values[(curve.images > low) & (curve.images <= high)] for low, high in zip(edges, edges[1:], strict=False)
-    ]
+    found = [curve.values[(curve.images > low) & (curve.images <= high)] for low, high in pairwise(edges)]
     if any(len(part) == 0 for part in found):
         raise MissingError(f"a run was measured too rarely to be looked at in {count} parts")
     return found
