@@ -17,6 +17,7 @@ from digitforge.studies.worker import Begun, Diverged, Done, Message
 from drawn_runs import write_run
 from tiny_runs import tiny_digits, tiny_recipe
 
+
 def unread(digits: Digits) -> Digits:
     """The same under labels that no classifier knows, so that nobody draws 10,000 images for figures."""
     return Digits(digits.images, digits.labels % 3, ("cat", "dog", "owl"))

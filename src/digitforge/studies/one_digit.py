@@ -44,7 +44,7 @@ class Design:
     """What the study compares.
 
     images: that each D sees, by recipe. quality: the distance in floors that is to be reached; None: what the
-    unconditional model reaches at its end. count: images of a digit that are measured.
+    unconditional model reaches by its end with every seed. count: images of a digit that are measured.
     """
 
     digits: tuple[str, ...] = DIGITS
@@ -110,7 +110,7 @@ def trials_of(name: str, data: str, design: Design) -> dict[str, list[Trial]]:
 
     def trials(kind: str, settings: Mapping[str, object]) -> list[Trial]:
         return [
-            Trial(f"{name}-{kind}-{seed}", base.with_settings({**settings, "training.seed": seed}))
+            Trial(f"{base.name}-{kind}-{seed}", base.with_settings({**settings, "training.seed": seed}))
             for seed in range(design.seeds)
         ]
 
@@ -191,7 +191,7 @@ def _lead(parts: Sequence[tuple[str, Sequence[Finding]]]) -> str:
 
 def _about(design: Design) -> tuple[str, ...]:
     target = (
-        "what the unconditional model reaches at its end, the mean over its seeds"
+        "what the unconditional model reaches by its end with every seed"
         if design.quality is None
         else f"{design.quality:g} floors"
     )

@@ -83,7 +83,7 @@ def claims_of(group: Group, quality: float | None) -> list[Claim]:
         ),
         claim(
             "faster",
-            "A model for one digit needs less time to a given quality than a model for all digits (the open question).",
+            "A model for one digit needs less time to a given quality than one for all digits (the open question).",
             "The same in seconds of training steps.",
             lambda: _until(group, quality, "seconds"),
         ),
@@ -98,12 +98,12 @@ def claims_of(group: Group, quality: float | None) -> list[Claim]:
             "equal-seconds",
             "After as many seconds a specialist draws its digit better than a model for all digits.",
             "The same after as many seconds of training steps as the shorter of both trainings took.",
-            lambda: _at_equal_seconds(group, 1.0),
+            lambda: _at_equal_seconds(group),
         ),
         claim(
             "time-an-image",
             "Fitting time depends on the model and the number of epochs, not on how many classes there are.",
-            "Seconds of training steps an image, a specialist's over the unconditional model's; it holds within a tenth.",
+            "Seconds of training steps an image, a specialist's over the unconditional model's; at most a tenth off.",
             lambda: _time_an_image(group),
         ),
         claim(
@@ -115,7 +115,7 @@ def claims_of(group: Group, quality: float | None) -> list[Claim]:
         claim(
             "equal-cost",
             "Ten specialists that share the time of one model draw better than it.",
-            "The distance of a digit, in its own floor, after a tenth of the seconds that the one model has, a "
+            "The distance of a digit, in its own floor, after a tenth of the one model's seconds, a "
             "specialist's over the unconditional model's and the conditional one's; it holds if both are below 1.",
             lambda: _at_equal_cost(group),
         ),
@@ -181,7 +181,7 @@ def _kernels(group: Group) -> Condition:
     return Condition(says, tuple(values), Region(high=0.0))
 
 
-def _at_equal_seconds(group: Group, share: float) -> list[Condition]:
+def _at_equal_seconds(group: Group) -> list[Condition]:
     def moments(mine: Growth, theirs: Growth) -> tuple[float, float]:
         seconds = min(mine.last.seconds, theirs.last.seconds)
         return seconds / mine.seconds_an_image, seconds / theirs.seconds_an_image
@@ -235,11 +235,11 @@ def _time_an_image(group: Group) -> list[Condition]:
 
 
 def _end(growths: Sequence[Growth], digit: str) -> float:
-    """The mean distance in floors at the end of some trainings."""
+    """The distance in floors that all of some trainings reach by their ends."""
     known = [growth.last.floors for growth in growths if growth.last.floors is not None]
     if not known:
         raise MissingError(f"the unconditional model hardly draws {digit}, so that no quality of it can be aimed at")
-    return _geometric(known)
+    return max(known)
 
 
 def _seeds(*growths: Sequence[Growth]) -> int:
