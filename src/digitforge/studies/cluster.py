@@ -18,6 +18,7 @@ from digitforge.errors import DigitforgeError, DivergenceError, UserError
 from digitforge.files import make_folder
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
+from digitforge.studies.trials import Trial
 from digitforge.studies.worker import Begun, Diverged, Done, Message, Task
 from digitforge.training.interruption import Interruption
 
@@ -41,7 +42,7 @@ def train_on_cluster(
         pending = {remote.options(name=task.name).remote(task.recipe, images): task for task in tasks}
         for task in tasks:
             assert task.recipe is not None
-            hear(Begun(task.name, 0, task.recipe.training.images or 0))
+            hear(Begun(task.name, 0, Trial(task.name, task.recipe).images(data)))
         while pending and not interruption.asked:
             for reference in ray.wait(list(pending), timeout=_PATIENCE)[0]:
                 _settle(ray, reference, pending.pop(reference), hear)
