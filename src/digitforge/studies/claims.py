@@ -226,8 +226,8 @@ def _outcome(settled: Sequence[Finding], evidence: Evidence, data: str, extent: 
     return Outcome(
         study="claims",
         title="What the documents claim",
-        lead=f"{len(settled)} claims held against {len(set(runs.values()))} trainings: "
-        + ", ".join(f"{count} {word}" for word, count in counts.items())
+        lead=f"{len(settled)} claims held against {len(set(runs.values()))} trainings; "
+        + ", ".join(f"{word}: {count}" for word, count in counts.items())
         + ".",
         about=_about(extent),
         parts=tuple(

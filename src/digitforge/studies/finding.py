@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from digitforge.errors import DigitforgeError
@@ -62,14 +63,13 @@ class Condition:
 
     @property
     def word(self) -> Word:
-        """What the rule says; a bound decides only in the direction in which the truth lies no nearer."""
-        word = judge(self.interval, self.claimed)
-        if self.bound and word != "cannot be told":
-            interval, is_low = self.interval, self.bound == "at least"
-            sure = interval.low >= self.claimed.high if is_low else interval.high <= self.claimed.low
-            open_end = math.isinf(self.claimed.high) if is_low else math.isinf(self.claimed.low)
-            return word if (word == "does not hold" and sure) or (word == "holds" and open_end) else "cannot be told"
-        return word
+        """What the rule says; where values are bounds, of all that lies beyond them too."""
+        found = self.interval
+        if self.bound == "at least":
+            found = replace(found, high=sys.float_info.max)
+        elif self.bound == "at most":
+            found = replace(found, low=-sys.float_info.max)
+        return judge(found, self.claimed)
 
     @property
     def sentence(self) -> str:

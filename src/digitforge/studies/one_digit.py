@@ -27,7 +27,8 @@ RECIPES = ("raschka", "express")  # a plain DCGAN small enough for this, and our
 # more, which leaves a machine that is busy otherwise an hour until three.
 IMAGES = {"raschka": 300_000, "express": 300_000}
 QUICK_IMAGES, QUICK_DIGITS, QUICK_RECIPES, QUICK_SEEDS, QUICK_COUNT = 6_000, ("3",), ("express",), 2, 100
-MOMENTS = (0.1, 0.2, 0.4, 0.7, 1.0)  # of a run at which it is measured; the first is a tenth: a specialist's fair share
+# Shares of a run at which it is measured; the first is a tenth: what each of ten specialists has of one model's time.
+MOMENTS, QUICK_MOMENTS = (0.1, 0.2, 0.4, 0.7, 1.0), (0.1, 0.4, 1.0)
 UNTOLD, TOLD = "unconditional", "conditional"
 _RECORD: Mapping[str, object] = {  # what is measured afterwards need not be measured on the way
     "record.tick": "1/50 run",
@@ -45,7 +46,8 @@ class Design:
     """What the study compares.
 
     images: that each D sees, by recipe. quality: the distance in floors that is to be reached; None: what the
-    unconditional model reaches by its end with every seed. count: images of a digit that are measured.
+    unconditional model reaches by its end with every seed. count: images of a digit that are measured. moments: shares
+    of a run after which they are.
     """
 
     digits: tuple[str, ...] = DIGITS
@@ -54,6 +56,7 @@ class Design:
     images: Mapping[str, int] | None = None
     quality: float | None = None
     count: int = DIGIT_COUNT
+    moments: tuple[float, ...] = MOMENTS
 
     def images_of(self, recipe: str) -> int:
         """How long its trainings are."""
@@ -61,7 +64,14 @@ class Design:
 
 
 FULL = Design()
-QUICK = Design(QUICK_DIGITS, QUICK_RECIPES, QUICK_SEEDS, dict.fromkeys(QUICK_RECIPES, QUICK_IMAGES), count=QUICK_COUNT)
+QUICK = Design(
+    QUICK_DIGITS,
+    QUICK_RECIPES,
+    QUICK_SEEDS,
+    dict.fromkeys(QUICK_RECIPES, QUICK_IMAGES),
+    count=QUICK_COUNT,
+    moments=QUICK_MOMENTS,
+)
 
 
 def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL, how: How | None = None) -> Outcome:
@@ -135,7 +145,8 @@ def _group(
         for trial in trials[kind]:
             run = trial.folder(folder.runs)
             if run.is_finished:
-                found.append([grown(run, digit, _moments(run), digits, measures) for digit in digits])
+                moments = _moments(run, design.moments)
+                found.append([grown(run, digit, moments, digits, measures) for digit in digits])
         return found
 
     alone = {digit: [growth for (growth,) in growths(digit, [digit])] for digit in design.digits}
@@ -151,10 +162,10 @@ def _group(
     return Group(name, alone, joint[UNTOLD], joint[TOLD], sheets)
 
 
-def _moments(run: RunFolder) -> list[int]:
+def _moments(run: RunFolder, shares: Sequence[float]) -> list[int]:
     """The snapshots nearest to the moments at which a run is measured."""
     counts = [image_count(path) for path in run.snapshots()]
-    return list(dict.fromkeys(min(counts, key=lambda count: abs(count - share * counts[-1])) for share in MOMENTS))
+    return list(dict.fromkeys(min(counts, key=lambda count: abs(count - share * counts[-1])) for share in shares))
 
 
 def _check(design: Design, data_set: DataSet) -> None:
