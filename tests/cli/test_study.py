@@ -58,7 +58,6 @@ def test_without_options_each_study_has_its_default_size(asked: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("one-digit --data mnist-5k", "no test part"),
         ("one-digit --quality 0", "above zero"),
         ("one-digit --data few.npz", "holds out"),
         ("one-digit --data few.npz --digits x", 'no label "x"'),

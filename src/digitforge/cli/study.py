@@ -125,13 +125,21 @@ def _report(outcome: Outcome, place: Path) -> None:
     """Say what was found, and where it lies."""
     from rich.console import Console
     from rich.markup import escape
+    from rich.table import Table
 
     from digitforge.studies.study import StudyFolder
 
     console, folder = Console(), StudyFolder(place)
-    for finding in outcome.findings:
-        console.print(f"[bold]{escape(finding.claim.says)}[/bold]\n  {escape(finding.sentence)}", highlight=False)
-    console.print(escape(outcome.lead), highlight=False)
+    table = Table()
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("claim")
+    for title, findings in outcome.parts:
+        table.add_section()
+        for finding in findings:
+            table.add_row(finding.word, escape(f"{finding.claim.says} ({title})"))
+    if outcome.findings:
+        console.print(table)
+    console.print(escape(outcome.lead), highlight=False, soft_wrap=True)
     print(folder.results)
     print(folder.report)
 

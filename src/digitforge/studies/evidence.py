@@ -14,7 +14,9 @@ from digitforge.runs import RunFolder, image_count
 from digitforge.studies.measures import Measures
 
 SEEDS = 3  # that a claim on chance needs: two leave an interval of 12.7 standard errors, three one of 4.3
-_NEAR = 0.01  # of a run: how far a snapshot may lie from the moment that is asked for, since steps are whole batches
+# How far a snapshot may lie from the moment that is asked for: steps are whole batches, and intervals whole images.
+_NEAR = 0.01  # of a run, ...
+_BATCHES = 2  # ... or so many batches, whichever is more
 
 
 class MissingError(DigitforgeError):
@@ -111,7 +113,7 @@ def near_snapshot(folder: RunFolder, wanted: float, length: int, batch_size: int
     """The snapshot that was made after so many images of a run of some length; None where there is none near."""
     counts = [image_count(path) for path in folder.snapshots()]
     nearest = min(counts, key=lambda count: abs(count - wanted), default=None)
-    room = max(_NEAR * length, batch_size)
+    room = max(_NEAR * length, _BATCHES * batch_size)
     return nearest if nearest is not None and abs(nearest - wanted) <= room else None
 
 
