@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import shutil
+import signal
+import socket
 import tarfile
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -24,6 +28,7 @@ from digitforge.training.interruption import Interruption
 
 _PATIENCE = 0.25  # seconds between two looks at whether a signal has come
 _RETRIES = 3  # times that a training begins anew, as its machine was lost; more, and something is wrong with it
+_CONNECTING = 3.0  # seconds in which a cluster must answer
 _CORES = 1  # that a training computes with, as its recipe says
 
 
@@ -99,11 +104,31 @@ def _connected(address: str) -> Iterator[Any]:
     import ray
 
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        _knock(address)
+        with _handler_kept(signal.SIGTERM):
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"there is no Ray cluster at {address} ({reason}); start one with `ray start --head`") from None
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens at a host and port; Ray itself would try for a minute."""
+    place = re.fullmatch(r"(?:ray://)?(?P<host>[^:/]+):(?P<port>\d+)", address)
+    if place:
+        socket.create_connection((place["host"], int(place["port"])), _CONNECTING).close()
+
+
+@contextmanager
+def _handler_kept(number: signal.Signals) -> Iterator[None]:
+    """Keep what hears a signal: Ray puts a handler of its own there, which would end us before anything is said."""
+    before = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, before)
