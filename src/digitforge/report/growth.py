@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from digitforge.report.axes import (
     BLUE,
@@ -60,6 +61,9 @@ def growth_figure(digits: Mapping[str, Mapping[str, Sequence[GrowthCurve]]]) -> 
             for axes in (left, right):
                 scale_values(axes, panel)
                 axes.set_xscale("log")
+                axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+                axes.xaxis.set_minor_formatter(NullFormatter())
                 axes.tick_params(labelbottom=panel is panels[-1], which="both")
         columns[0][-1].set_xlabel("real images shown to D")
         columns[1][-1].set_xlabel("seconds of training")

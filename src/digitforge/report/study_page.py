@@ -74,13 +74,17 @@ class ShownFinding:
 
 @dataclass(frozen=True)
 class StudyPart:
-    """What stands under one heading: findings, or tables and pictures; note: what to look for."""
+    """What stands under one title: findings, or tables and pictures.
+
+    note: what to look for. heading: of the tables' rows.
+    """
 
     title: str
     findings: tuple[ShownFinding, ...] = ()
     tables: tuple[Table, ...] = ()
     plates: tuple[Plate, ...] = ()
     note: str = ""
+    heading: str = "figure"
 
     @property
     def anchor(self) -> str:

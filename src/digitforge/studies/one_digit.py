@@ -14,6 +14,7 @@ from digitforge.runs import RunFolder, image_count
 from digitforge.studies.evidence import SEEDS
 from digitforge.studies.finding import Finding
 from digitforge.studies.growth import Growth, grown
+from digitforge.studies.intervals import Word
 from digitforge.studies.measures import DIGIT_COUNT, Measures
 from digitforge.studies.one_digit_findings import Group, findings_of
 from digitforge.studies.one_digit_pages import growth_part
@@ -30,6 +31,7 @@ QUICK_IMAGES, QUICK_DIGITS, QUICK_RECIPES, QUICK_SEEDS, QUICK_COUNT = 6_000, ("3
 # Shares of a run at which it is measured; the first is a tenth: what each of ten specialists has of one model's time.
 MOMENTS, QUICK_MOMENTS = (0.1, 0.2, 0.4, 0.7, 1.0), (0.1, 0.4, 1.0)
 UNTOLD, TOLD = "unconditional", "conditional"
+_ANSWERS: Mapping[Word, str] = {"holds": "yes", "does not hold": "no", "cannot be told": "cannot be told"}
 _RECORD: Mapping[str, object] = {  # what is measured afterwards need not be measured on the way
     "record.tick": "1/50 run",
     "record.accuracy": "1/5 run",
@@ -195,8 +197,8 @@ def _lead(parts: Sequence[tuple[str, Sequence[Finding]]]) -> str:
     faster = [
         (name, finding) for name, findings in parts for finding in findings if finding.claim.key.endswith("faster")
     ]
-    said = "; ".join(f"with {name}: {finding.word}" for name, finding in faster)
-    return f"Does a GAN for one digit alone reach a given quality in less time than one for all digits? {said or '-'}."
+    said = "; ".join(f"{name}: {_ANSWERS[finding.word]}" for name, finding in faster)
+    return f"Does a GAN for one digit alone reach a given quality in less time than one for all digits? {said}."
 
 
 def _about(design: Design) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ def growth_part(group: Group) -> StudyPart:
         tables=(table,),
         plates=_plates(group.recipe, curves),
         note="Every seed is a curve; 1 is as near to real training images as held-out ones.",
+        heading="digit",
     )
 
 
