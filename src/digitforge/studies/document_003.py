@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from digitforge.studies.claim_pictures import curves, over_training
 from digitforge.studies.evidence import Evidence, Need, StudiedRun
@@ -36,7 +36,7 @@ def _stalemate(evidence: Evidence) -> Sequence[Condition]:
     conditions = [
         Condition(
             f"D's accuracy on {kind} images in the last quarter less that in the third",
-            evidence.each("baseline", lambda run, key=key: _drift(run, key)),  # type: ignore[misc]
+            evidence.each("baseline", _drift(key)),
             _STILL,
         )
         for kind, key in kinds.items()
@@ -53,9 +53,14 @@ def _right(run: StudiedRun) -> list[float]:
     return [float(value) for value in (real + fake) / 2]
 
 
-def _drift(run: StudiedRun, key: str) -> float:
-    third, last = parts(run.curve(key), 4)[2:]
-    return float(last.mean() - third.mean())
+def _drift(key: str) -> Callable[[StudiedRun], float]:
+    """By how much a curve lies higher in its last quarter than in its third."""
+
+    def measure(run: StudiedRun) -> float:
+        third, last = parts(run.curve(key), 4)[2:]
+        return float(last.mean() - third.mean())
+
+    return measure
 
 
 CLAIMS = (

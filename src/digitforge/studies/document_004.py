@@ -75,7 +75,7 @@ def _strokes(evidence: Evidence) -> Sequence[Condition]:
     return [
         Condition(
             f"spread of {words} over that of real images",
-            evidence.each("raschka", lambda run, key=key: _spread(run, key)),  # type: ignore[misc]
+            evidence.each("raschka", _spread(key)),
             _AS_VARIED,
             is_ratio=True,
             n=evidence.of("raschka")[0].measures.count,
@@ -84,11 +84,16 @@ def _strokes(evidence: Evidence) -> Sequence[Condition]:
     ]
 
 
-def _spread(run: StudiedRun, key: str) -> float:
-    strokes = run.figures(details=True)["details"][key]
-    if not strokes:
-        raise MissingError("the images have no strokes to be measured")
-    return float(strokes["spread"]["value"] / strokes["spread"]["real"])
+def _spread(key: str) -> Callable[[StudiedRun], float]:
+    """The standard deviation of a property of strokes, drawn over real."""
+
+    def measure(run: StudiedRun) -> float:
+        strokes = run.figures(details=True)["details"][key]
+        if not strokes:
+            raise MissingError("the images have no strokes to be measured")
+        return float(strokes["spread"]["value"] / strokes["spread"]["real"])
+
+    return measure
 
 
 def _copies(evidence: Evidence) -> Sequence[Condition]:

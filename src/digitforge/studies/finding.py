@@ -33,6 +33,8 @@ NO_WORSE = Region(high=NOTICED)
 ALIKE = Region(1 / NOTICED, NOTICED)
 BELOW, ABOVE = Region(high=0.0), Region(low=0.0)  # of a difference
 
+Bound = Literal["", "at least", "at most"]
+
 _DIGITS = 3  # that are written of a number
 
 
@@ -52,7 +54,7 @@ class Condition:
     against: tuple[float, ...] | None = None
     is_ratio: bool = False
     n: int = 0
-    bound: Literal["", "at least", "at most"] = ""
+    bound: Bound = ""
 
     @property
     def interval(self) -> Interval:

@@ -9,7 +9,7 @@ from statistics import mean
 
 from digitforge.report.plates import Plate, png_plate
 from digitforge.studies.evidence import SEEDS, Evidence, MissingError
-from digitforge.studies.finding import Claim, Condition, Finding, settle
+from digitforge.studies.finding import Bound, Claim, Condition, Finding, settle
 from digitforge.studies.growth import Growth
 from digitforge.studies.intervals import Region
 
@@ -156,8 +156,8 @@ def _ratio_until(
             "some specialist and some training of one model for all ended before the quality was reached"
         )
     claimed = _LESS if times == 1 else _MORE
-    bound = "at least" if late else "at most" if early else ""
-    return Condition(says, tuple(values), claimed, is_ratio=True, bound=bound)  # type: ignore[arg-type]
+    bound: Bound = "at least" if late else "at most" if early else ""
+    return Condition(says, tuple(values), claimed, is_ratio=True, bound=bound)
 
 
 def _at_equal_images(group: Group) -> list[Condition]:
