@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
 from digitforge.sheets import png_bytes
 from tiny_runs import tiny_recipe
@@ -40,14 +41,31 @@ def write_run(
     lines: of statistics; None: three epochs of 100 images. sheets: the grey level of each, by images; real: of real
     images' sheet, None for none.
     """
+    return write_run_of(path, tiny_recipe(settings), lines, sheets, real)
+
+
+def write_run_of(
+    path: Path,
+    recipe: Recipe,
+    lines: Sequence[Mapping[str, Any]] | None = None,
+    sheets: Mapping[int, int] | None = None,
+    real: int | None = None,
+    snapshots: Sequence[int] = (),
+    is_finished: bool = False,
+) -> RunFolder:
+    """A run folder of any recipe, as write_run() makes them; snapshots: their image counts, no two of one content."""
     folder = RunFolder(path)
-    folder.create(tiny_recipe(settings))
+    folder.create(recipe)
     lines = [stats_line(100 * epoch, epoch) for epoch in (1, 2, 3)] if lines is None else lines
     folder.stats.write_text("".join(json.dumps(line) + "\n" for line in lines))
     for images, level in (sheets or {}).items():
         folder.sample(images).write_bytes(grey_sheet(level))
     if real is not None:
         folder.real_sheet.write_bytes(grey_sheet(real))
+    for images in snapshots:
+        folder.snapshot(images).write_text(f"{path} {images}")
+    if is_finished:
+        folder.write_hashes()
     return folder
 
 

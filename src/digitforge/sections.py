@@ -145,6 +145,12 @@ class Training(Section):
         batches = int(count * self.epoch_share) // self.batch_size
         return max(1, batches) * self.batch_size
 
+    def length(self, count: int) -> int | None:
+        """Real images that the whole run shows to D, of a data set of `count`; None where its length is a time."""
+        if self.epochs is None:
+            return self.images
+        return self.pretrain_images + round(self.epochs * self.epoch_images(count))
+
 
 class Record(Section):
     """What a run writes while it trains, and how often."""

@@ -20,6 +20,7 @@ from digitforge.cli.generate import generate
 from digitforge.cli.interpolate import interpolate
 from digitforge.cli.recipes import recipes
 from digitforge.cli.specialists import specialists
+from digitforge.cli.study import study
 from digitforge.cli.train import train
 from digitforge.errors import DigitforgeError
 
@@ -35,6 +36,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(export)
 app.command()(specialists)
+app.add_typer(study, name="study")
 app.command()(recipes)
 app.command()(data)
 app.command()(bench)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from digitforge.studies.worker import Message
 
 _REFRESHES = 4  # a second
+_NAMES_SHOWN = 10  # in one line
 
 
 def specialists(
@@ -59,14 +60,15 @@ def specialists(
 
 
 class JobDisplay:
-    """Shows a job: images of all digits and a second, which are in training, time left; a line for each that is done.
+    """Shows a job: images of all runs and a second, which are in training, time left; a line for each that is done.
 
-    has_started: whether there was anything left to train.
+    noun: what a run is called before its name. has_started: whether there was anything left to train.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, noun: str = "digit") -> None:
         from rich.console import Console
 
+        self._noun = noun
         self._console = Console(stderr=True)
         self.has_started = False
         self._names: tuple[str, ...] = ()
@@ -79,15 +81,22 @@ class JobDisplay:
 
     def started(self, folder: SpecialistsFolder, recipe: Recipe, finished: Sequence[str]) -> None:
         """Say what begins, and begin the live line on a terminal."""
+        names = recipe.data.digits
+        self.begin(
+            f"{recipe.name} on {recipe.data.name}: a specialist for each of {', '.join(names)}, "
+            f"seed {recipe.training.seed}, in {folder.path}",
+            names,
+            finished,
+        )
+
+    def begin(self, title: str, names: Sequence[str], finished: Sequence[str]) -> None:
+        """Begin the live line of runs of these names on a terminal, below what is said of them all."""
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self.has_started, self._names, self._done = True, recipe.data.digits, list(finished)
-        self._print(
-            f"{recipe.name} on {recipe.data.name}: a specialist for each of {', '.join(self._names)}, "
-            f"seed {recipe.training.seed}, in {folder.path}"
-        )
+        self.has_started, self._names, self._done = True, tuple(names), list(finished)
+        self._print(title)
         if finished:
-            self._print(f"finished already: {', '.join(finished)}")
+            self._print(f"finished already: {_few(finished)}")
         self._progress = Progress(
             BarColumn(bar_width=None),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f} images"),
@@ -102,7 +111,7 @@ class JobDisplay:
 
     def heard(self, message: Message) -> None:
         """Take in what a worker told."""
-        from digitforge.studies.worker import Begun, Done, Moved, Noted
+        from digitforge.studies.worker import Begun, Diverged, Done, Moved, Noted
 
         if isinstance(message, Begun):
             self._since = self._since or time.monotonic()
@@ -116,6 +125,10 @@ class JobDisplay:
             self._running = [name for name in self._running if name != message.name]
             self._done.append(message.name)
             self._print(self._line(message.name, message.images, message.seconds))
+        elif isinstance(message, Diverged):
+            self._totals[message.name] = self._seen.get(message.name, 0)
+            self._running = [name for name in self._running if name != message.name]
+            self._print(f"{self._noun} {message.name}: {message.sentence}")
         elif isinstance(message, Noted):
             self._print(message.sentence)
         self._progress.update(self._bar, completed=self.images, total=max(1, self.total), told=self._text())
@@ -145,15 +158,20 @@ class JobDisplay:
     def _text(self) -> str:
         if not self._since:
             return "starting"
-        done = " ".join(name for name in self._names if name in self._done)
-        return f"{self.speed:,.0f} images/s  done {done or '-'}  running {' '.join(self._running) or '-'}"
+        done = _few([name for name in self._names if name in self._done], " ")
+        return f"{self.speed:,.0f} images/s  done {done or '-'}  running {_few(self._running, ' ') or '-'}"
 
     def _line(self, name: str, images: int, seconds: float) -> str:
         told = f"{images:,} images in {seconds:.1f} s of training steps; {len(self._done)} of {len(self._names)} done"
         if not self.speed:  # what was left of the digit was to write its files
-            return f"digit {name}: {told}"
+            return f"{self._noun} {name}: {told}"
         left = round((self.total - self.images) / self.speed)
-        return f"digit {name}: {told}, {self.speed:,.0f} images/s together, {left} s left"
+        return f"{self._noun} {name}: {told}, {self.speed:,.0f} images/s together, {left} s left"
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _few(names: Sequence[str], gap: str = ", ") -> str:
+    """Names as a line has room for them, else how many they are."""
+    return gap.join(names) if len(names) <= _NAMES_SHOWN else f"{len(names)}"

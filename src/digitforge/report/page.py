@@ -56,7 +56,7 @@ def report_page(shown: Sequence[ShownRun]) -> str:
     """One page on one run or several, as HTML; equal runs give an equal page."""
     columns, all_figures = seed_columns(shown), (*KEY_FIGURES, *FURTHER_FIGURES)
     settings = differing_settings([run.recipe for run in shown])
-    return _template().render(
+    return template("report.html.j2").render(
         title=_title([run.name for run in shown]),
         lead=_lead(shown, len(settings)),
         shown=shown,
@@ -171,8 +171,8 @@ def _enumerated(words: Sequence[str]) -> str:
 
 
 @cache
-def _template() -> Template:
-    """The page without its content; whatever is put into it is escaped."""
+def template(name: str) -> Template:
+    """A page without its content; whatever is put into it is escaped."""
     environment = Environment(
         loader=PackageLoader("digitforge.report"),
         autoescape=True,
@@ -180,4 +180,4 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)

@@ -67,7 +67,7 @@ class _Album:
 
     def add(self, what: str, caption: str, alt: str, content: Callable[[], bytes]) -> Plate | None:
         try:
-            return _png_plate(content(), caption, alt)
+            return png_plate(content(), caption, alt)
         except FileNotFoundError:
             self.left_out.append(f"{self.run} has no {what}, so it is left out.")
         except (*_DAMAGED, RunError):
@@ -111,13 +111,18 @@ def run_plates(
 
 
 def curves_plate(histories: Sequence[History]) -> Plate:
-    """The curves of one run, or of several in one picture, as SVG or PNG, whichever takes less room."""
+    """The curves of one run, or of several in one picture."""
     figure = run_figure(histories[0]) if len(histories) == 1 else comparison_figure(histories)
+    over = "images" if len(histories) == 1 else "images and over seconds of training"
+    return figure_plate(figure, "", f"Curves over {over}: {_drawn(figure)}.")
+
+
+def figure_plate(figure: Figure, caption: str, alt: str) -> Plate:
+    """A figure as SVG or PNG, whichever takes less room."""
     kinds = {"image/svg+xml": figure_bytes(figure, "svg"), "image/png": figure_bytes(figure)}
     mime = min(kinds, key=lambda kind: len(kinds[kind]))
     width, height = (round(inches * _CSS_INCH) for inches in figure.get_size_inches())
-    over = "images" if len(histories) == 1 else "images and over seconds of training"
-    return Plate("", f"Curves over {over}: {_drawn(figure)}.", data_uri(kinds[mime], mime), width, height)
+    return Plate(caption, alt, data_uri(kinds[mime], mime), width, height)
 
 
 def data_uri(content: bytes, mime: str) -> str:
@@ -125,7 +130,7 @@ def data_uri(content: bytes, mime: str) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
 
 
-def _png_plate(content: bytes, caption: str, alt: str) -> Plate:
+def png_plate(content: bytes, caption: str, alt: str) -> Plate:
     """A PNG as a plate, decoded once, since a browser would show nothing for a broken one."""
     with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
         picture.load()

@@ -16,7 +16,7 @@ from typing import cast
 
 from digitforge.errors import DigitforgeError
 from digitforge.sections import Compute
-from digitforge.studies.worker import Done, Failed, Job, Message, Ready, Stopped, Task
+from digitforge.studies.worker import Diverged, Done, Failed, Job, Message, Ready, Stopped, Task
 from digitforge.training.interruption import Interruption
 
 _PATIENCE = 0.25  # seconds between two looks at whether a signal has come
@@ -53,12 +53,13 @@ class Crew:
     """So many workers, started when it is entered; those that are left when it is left are killed."""
 
     def __init__(self, work: Work, job: Job, count: int) -> None:
-        self._work, self._job, self._count = work, job, count
+        self.job = job
+        self._work, self._count = work, count
         self._workers: dict[Connection, Worker] = {}
 
     def __enter__(self) -> Crew:
         try:
-            with _started_calmly(self._job.recipe.compute.threads or 1):
+            with _started_calmly(self.job.recipe.compute.threads or 1):
                 for number in range(self._count):
                     self._start(is_first=number == 0)
         except BaseException:
@@ -84,7 +85,7 @@ class Crew:
                 code = self._bury(line)
                 if worker.may_go or not (code or worker.names):  # one whom an accelerator doesn't need goes by itself
                     continue
-                message = _death(worker, code)
+                message = _death(worker, code, self.job.way_on)
             yield worker, message
 
     def stop(self) -> None:
@@ -96,7 +97,7 @@ class Crew:
     def _start(self, is_first: bool) -> None:
         context = get_context("spawn")  # a fork would share locks that threads of ONNX Runtime may hold
         ours, theirs = context.Pipe()
-        process = context.Process(target=self._work, args=(theirs, self._job, is_first), daemon=True)
+        process = context.Process(target=self._work, args=(theirs, self.job, is_first), daemon=True)
         process.start()
         theirs.close()  # so that the line ends with the process
         self._workers[ours] = Worker(process, ours)
@@ -138,28 +139,27 @@ def train_all(
                 worker.may_go, interruption.asked = True, interruption.asked or signal.SIGTERM
             elif isinstance(message, Ready):
                 worker.at_once = at_once(message.compute)
-            elif isinstance(message, Done):
+            elif isinstance(message, Done | Diverged):
                 worker.left -= 1
-            if isinstance(message, Ready | Done) and not worker.left:
+            if isinstance(message, Ready | Done | Diverged) and not worker.left:
                 count = 0 if is_stopping else min(worker.at_once, len(waiting))
                 worker.hand([waiting.popleft() for _ in range(count)])
     if failure is not None:
-        raise _error(failure)
+        raise _error(failure, crew.job.noun)
 
 
-def _error(failure: Failed) -> DigitforgeError:
-    where = "" if failure.name is None else f"specialist {failure.name}: "
+def _error(failure: Failed, noun: str) -> DigitforgeError:
+    where = "" if failure.name is None else f"{noun} {failure.name}: "
     error = failure.kind(f"{where}{failure.message}")
     error.add_note(failure.trace)
     return error
 
 
-def _death(worker: Worker, code: int) -> Failed:
+def _death(worker: Worker, code: int, way_on: str) -> Failed:
     """What to say of a worker that told nothing before it ended."""
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     name = ", ".join(worker.names) or None
-    advice = "go on with --resume, and fewer --workers if memory was short"
-    return Failed(name, DigitforgeError, f"its worker {how}; {advice}")
+    return Failed(name, DigitforgeError, f"its worker {how}; {way_on}, and fewer --workers if memory was short")
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""A worker: a process of its own that trains specialists, one after another or some at once, and tells how far it is.
+"""A worker: a process of its own that trains what it is handed, one run after another or some at once, and tells how
+far it is.
 
 Torch is imported when work() runs, since the process that starts the workers needs none.
 """
@@ -19,7 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from digitforge.data import DataSet, load_data
-from digitforge.errors import DigitforgeError, InterruptionError
+from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
 from digitforge.sections import Compute
@@ -34,18 +35,27 @@ _GRACE = 30.0  # seconds in which a worker whose parent has gone may still save 
 
 @dataclass(frozen=True)
 class Job:
-    """What all specialists have in common: the recipe as asked for, and images that were handed in, if any."""
+    """What all runs of a job have in common.
+
+    recipe: as asked for; what it computes with and learns from is every run's. data: images that were handed in, if
+    any. noun: what a run is called in errors. way_on: how the job goes on after a worker's end.
+    outlives: whether the other runs go on where the numbers of one run away.
+    """
 
     recipe: Recipe
     data: DataSet | None = None
+    noun: str = "specialist"
+    way_on: str = "go on with --resume"
+    outlives: bool = False
 
 
 @dataclass(frozen=True)
 class Task:
-    """One specialist: the name of its label, and the folder of its run."""
+    """One run and its folder; recipe: what is trained, None for the job's own on the label of that name."""
 
     name: str
     folder: RunFolder
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,14 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Diverged:
+    """The numbers of a run have run away, in one sentence; the others go on."""
+
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Noted:
     """Something that a person who watches the job may want to know: one sentence."""
 
@@ -106,7 +124,7 @@ class Stopped:
     """A worker was asked to end; the state of what it was training is saved."""
 
 
-Message = Ready | Begun | Moved | Done | Noted | Failed | Stopped
+Message = Ready | Begun | Moved | Done | Diverged | Noted | Failed | Stopped
 
 
 def work(line: Connection, job: Job, is_first: bool) -> None:
@@ -142,25 +160,31 @@ def _train_tasks(line: Connection, job: Job, is_first: bool, teller: _Teller) ->
     if compute.device != "cpu" and not is_first:
         return
     teller.tell(Ready(compute))
-    recipe = job.recipe.model_copy(update={"compute": compute})
+    job = replace(job, recipe=job.recipe.model_copy(update={"compute": compute}))
     name = job.recipe.data.name
     data = job.data or replace(load_data(name), name=name)
     while (tasks := line.recv()) and not teller.stop.asked:
         if len(tasks) == 1:
-            _train_alone(recipe, data, tasks[0], teller)
+            _train_alone(job, data, tasks[0], teller)
         else:
-            _train_at_once(recipe, data, tasks, teller)
+            _train_at_once(job.recipe, data, tasks, teller)
     if teller.stop.asked:
         teller.tell(Stopped())
 
 
-def _train_alone(recipe: Recipe, data: DataSet, task: Task, teller: _Teller) -> None:
+def _train_alone(job: Job, data: DataSet, task: Task, teller: _Teller) -> None:
     from digitforge.training.train import train
 
     teller.name = task.name
-    recipe = recipe.with_settings({"data.digits": [task.name]})
-    train(recipe, data, out=task.folder.path, resume=True, observers=[teller])
-    teller.tell_done(task.name, task.folder)
+    recipe = task.recipe or job.recipe.with_settings({"data.digits": [task.name]})
+    try:
+        train(recipe, data, out=task.folder.path, resume=True, observers=[teller])
+    except DivergenceError as error:
+        if not job.outlives:
+            raise
+        teller.tell(Diverged(task.name, str(error)))
+    else:
+        teller.tell_done(task.name, task.folder)
     teller.name = None
 
 

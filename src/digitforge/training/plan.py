@@ -97,10 +97,10 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
     settled = recipe.data.model_copy(update={"sha256": data.train.sha256})
     resolved = recipe.model_copy(update={"compute": compute, "data": settled})
     plan = Plan(resolved, recipe.data.name, data.train.sha256, train, held_out)
-    training = recipe.training
-    if training.epochs is None:
+    images = recipe.training.length(len(train))
+    if recipe.training.epochs is None or images is None:
         return plan
-    return with_images(plan, training.pretrain_images + round(training.epochs * plan.epoch_images))
+    return with_images(plan, images)
 
 
 def with_images(plan: Plan, images: int) -> Plan:

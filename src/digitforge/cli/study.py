@@ -1,0 +1,165 @@
+"""`digitforge study`: the documents' questions, answered with numbers; its progress shown live."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digitforge.cli.specialists import JobDisplay
+from digitforge.cli.train import need_training
+
+if TYPE_CHECKING:
+    from digitforge.studies.study import How, Outcome
+    from digitforge.studies.worker import Message
+
+_PLACE = "runs/study-{}"
+_NEEDED = ("jinja2", "scipy")  # of the extra `train`, besides what training needs
+
+study = typer.Typer(add_completion=False, no_args_is_help=True, help="Answer the documents' questions with numbers.")
+
+Quick = Annotated[bool, typer.Option("--quick", help="A few minutes: shows the way, and settles nothing.")]
+DataName = Annotated[str, typer.Option(help="A data set's name, or a path to your own.")]
+Workers = Annotated[int | None, typer.Option(help="Trainings side by side.", show_default="one a core")]
+Cluster = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Train on this Ray cluster.", show_default="none")]
+
+
+@study.command("one-digit")
+def one_digit(
+    quick: Quick = False,
+    data: DataName = "mnist",
+    digits: Annotated[str | None, typer.Option(help="Labels to compare.", show_default="1,3,8")] = None,
+    recipes: Annotated[str | None, typer.Option(help="Recipes to compare.", show_default="raschka,express")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Trainings of each.", show_default="3")] = None,
+    images: Annotated[
+        int | None, typer.Option(help="Real images shown in each.", show_default="two hours in all")
+    ] = None,
+    quality: Annotated[
+        float | None,
+        typer.Option(help="To be reached, in floors.", show_default="what the unconditional model reaches"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/study-one-digit")] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+) -> None:
+    """Does a GAN for one digit alone learn faster, or better, than one for all digits?"""
+    _check_installed()
+    from digitforge.errors import UserError
+    from digitforge.studies.one_digit import FULL, QUICK, study_one_digit
+
+    if quality is not None and quality <= 0:
+        raise UserError(f"a quality is a distance in floors above zero, not {quality:g}")
+    design = QUICK if quick else FULL
+    if digits is not None:
+        design = replace(design, digits=_listed(digits))
+    if recipes is not None:
+        design = replace(design, recipes=_listed(recipes))
+    if seeds is not None:
+        design = replace(design, seeds=seeds)
+    if images is not None:
+        design = replace(design, images=dict.fromkeys(design.recipes, images))
+    design = replace(design, quality=quality)
+    place = out or Path(_PLACE.format("one-digit-quick" if quick else "one-digit"))
+    with _shown(workers, cluster) as how:
+        outcome = study_one_digit(place, data, design=design, how=how)
+    _report(outcome, place)
+
+
+@study.command("claims")
+def claims(
+    quick: Quick = False,
+    data: DataName = "mnist",
+    only: Annotated[str | None, typer.Option(help="Keys of claims, such as slow-d.", show_default="all")] = None,
+    runs: Annotated[Path, typer.Option(help="A folder of runs to read where they fit.")] = Path("runs/gallery"),
+    out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/study-claims")] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+) -> None:
+    """Hold what the documents claim against runs: those of a gallery, and trainings of what it lacks."""
+    _check_installed()
+    from digitforge.studies.claims import FULL, QUICK, study_claims
+
+    place = out or Path(_PLACE.format("claims-quick" if quick else "claims"))
+    with _shown(workers, cluster) as how:
+        outcome = study_claims(
+            place, data, extent=QUICK if quick else FULL, only=_listed(only or ""), runs=runs, how=how
+        )
+    _report(outcome, place)
+
+
+class StudyDisplay:
+    """Shows the trainings of a study as a job is shown."""
+
+    def __init__(self) -> None:
+        self._job = JobDisplay("training")
+
+    def started(self, place: Path, names: Sequence[str], finished: Sequence[str]) -> None:
+        """Say what begins, and begin the live line on a terminal."""
+        self._job.begin(f"{len(names)} trainings in {place}", names, finished)
+
+    def heard(self, message: Message) -> None:
+        """Take in what a worker told."""
+        self._job.heard(message)
+
+    def ended(self) -> None:
+        """End the live line."""
+        self._job.ended()
+
+
+@contextmanager
+def _shown(workers: int | None, cluster: str | None) -> Iterator[How]:
+    """How a study is carried out, with its progress shown."""
+    from digitforge.cli.display import download_progress
+    from digitforge.studies.study import How
+
+    with download_progress() as progress:
+        yield How(workers, cluster, StudyDisplay(), _notify, progress)
+
+
+def _report(outcome: Outcome, place: Path) -> None:
+    """Say what was found, and where it lies."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from digitforge.studies.study import StudyFolder
+
+    console, folder = Console(), StudyFolder(place)
+    table = Table()
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("claim")
+    for title, findings in outcome.parts:
+        table.add_section()
+        for finding in findings:
+            table.add_row(finding.word, escape(f"{finding.claim.says} ({title})"))
+    if outcome.findings:
+        console.print(table)
+    console.print(escape(outcome.lead), highlight=False, soft_wrap=True)
+    print(folder.results)
+    print(folder.report)
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec
+
+    from digitforge.errors import UserError
+
+    need_training()
+    if not all(map(find_spec, _NEEDED)):
+        raise UserError(
+            f"studies need {' and '.join(_NEEDED)}, which the plain install leaves out: pip install 'digitforge[train]'"
+        )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """Words between commas, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _notify(message: str) -> None:
+    print(f"digitforge: {message}", file=sys.stderr)

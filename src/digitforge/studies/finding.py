@@ -1,0 +1,206 @@
+"""Findings: what a claim asks of figures, and the verdict that follows from them by the rule of `intervals`."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from digitforge.errors import DigitforgeError
+from digitforge.report.plates import Plate
+from digitforge.studies.evidence import SEEDS, Evidence
+from digitforge.studies.intervals import (
+    LEVEL,
+    Interval,
+    Region,
+    Word,
+    join,
+    judge,
+    ratio_interval,
+    student_interval,
+    welch_interval,
+)
+
+# How many times a distance must be another's to be told from it: three seeds of one recipe differ by a quarter (the
+# README's 3.3, 4.1 and 3.4 F), and a smaller difference would not be seen in one's own run.
+NOTICED = 1.25
+BETTER = Region(high=1 / NOTICED)  # of a distance over another: notably lower
+WORSE = Region(low=NOTICED)
+NO_BETTER = Region(low=1 / NOTICED)
+NO_WORSE = Region(high=NOTICED)
+ALIKE = Region(1 / NOTICED, NOTICED)
+BELOW, ABOVE = Region(high=0.0), Region(low=0.0)  # of a difference
+
+Bound = Literal["", "at least", "at most"]
+
+_DIGITS = 3  # that are written of a number
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing that must be so if a claim holds.
+
+    says: what is measured, so that its values read as it. values: one a run. claimed: where they must lie.
+    against: a second group of runs, where runs do not go by pairs; then it is values over, or less, these.
+    is_ratio: whether values are compared on logarithms. n: images behind each value, 0 where none were drawn.
+    bound: whether values are only bounds, since training ended first: the truth is "at least", or "at most", as much.
+    """
+
+    says: str
+    values: tuple[float, ...]
+    claimed: Region
+    against: tuple[float, ...] | None = None
+    is_ratio: bool = False
+    n: int = 0
+    bound: Bound = ""
+
+    @property
+    def interval(self) -> Interval:
+        """Of the mean, or of the difference or ratio of the two groups."""
+        if self.is_ratio:
+            return ratio_interval(self.values, self.against)
+        return student_interval(self.values) if self.against is None else welch_interval(self.values, self.against)
+
+    @property
+    def word(self) -> Word:
+        """What the rule says; where values are bounds, of all that lies beyond them too."""
+        found = self.interval
+        if self.bound == "at least":
+            found = replace(found, high=sys.float_info.max)
+        elif self.bound == "at most":
+            found = replace(found, low=-sys.float_info.max)
+        return judge(found, self.claimed)
+
+    @property
+    def sentence(self) -> str:
+        """The figure with its uncertainty, in words."""
+        found, count = self.interval, len(self.values)
+        runs = f"{count} {'run' if count == 1 else 'runs'}"
+        if self.against is not None:
+            runs += f" against {len(self.against)}"
+        spread = "" if math.isinf(found.low) or count < 2 else f", {LEVEL:.0%} interval {_between(found)}"
+        return f"{self.says}: {self.bound + ' ' if self.bound else ''}{number(found.mean)}{spread} ({runs})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain types; a bound that is infinite as None."""
+        found = self.interval
+        return {
+            "says": self.says,
+            "values": list(self.values),
+            "against": None if self.against is None else list(self.against),
+            "is_ratio": self.is_ratio,
+            "mean": found.mean,
+            "interval": [_finite(found.low), _finite(found.high)],
+            "claimed": [_finite(self.claimed.low), _finite(self.claimed.high)],
+            "level": LEVEL,
+            "n": self.n,
+            "bound": self.bound,
+            "word": self.word,
+        }
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something that a document says, made measurable.
+
+    key: its short name. says: the claim in our words. how: how it is measured. roles: of the runs that it rests on.
+    seeds: the least number of them of each role. measure: what must be so, from the runs.
+    pictures: what shows it besides the figures.
+    """
+
+    key: str
+    document: str
+    says: str
+    how: str
+    roles: tuple[str, ...]
+    measure: Callable[[Evidence], Sequence[Condition]]
+    seeds: int = SEEDS
+    pictures: Callable[[Evidence], Sequence[Plate]] = lambda evidence: ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim with what was found.
+
+    word: the verdict. by_itself: what the figures would say if their runs were what the claim asks for; None where
+    there are no figures. reasons: why it cannot be told, each a few words.
+    """
+
+    claim: Claim
+    word: Word
+    by_itself: Word | None
+    reasons: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    plates: tuple[Plate, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words, with what it rests on."""
+        where = f" for document {self.claim.document}" if self.reasons else ""
+        parts = [f"{self.word.capitalize()}{where}"]
+        if self.reasons:
+            parts.append("; ".join(self.reasons))
+        figures = "; ".join(condition.sentence for condition in self.conditions)
+        text = ": ".join(parts) + "."
+        if figures:
+            text += f" {figures[0].upper()}{figures[1:]}."
+        if self.reasons and self.by_itself is not None:
+            text += f" By these runs alone: {self.by_itself}."
+        return text
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but pictures, as plain types."""
+        claim = self.claim
+        return {
+            "key": claim.key,
+            "document": claim.document,
+            "claim": claim.says,
+            "how": claim.how,
+            "seeds_needed": claim.seeds,
+            "verdict": self.word,
+            "by_itself": self.by_itself,
+            "reasons": list(self.reasons),
+            "sentence": self.sentence,
+            "conditions": [condition.as_dict() for condition in self.conditions],
+        }
+
+
+def settle(claim: Claim, evidence: Evidence, shortfalls: Sequence[str] = ()) -> Finding:
+    """Hold a claim against the evidence.
+
+    Where runs are fewer than it asks, or others, it cannot be told for its document, whatever their figures say.
+    shortfalls: in what the runs differ from what is asked for, besides what the evidence tells.
+    """
+    reasons = [*shortfalls, *evidence.shortfalls(claim.roles, claim.seeds)]
+    try:
+        conditions = tuple(claim.measure(evidence))
+    except DigitforgeError as error:  # a run, a snapshot or a reader is missing: the other claims go on
+        return Finding(claim, "cannot be told", None, (*reasons, str(error)), (), ())
+    by_itself = join([condition.word for condition in conditions])
+    word: Word = "cannot be told" if reasons else by_itself
+    return Finding(claim, word, by_itself, tuple(reasons), conditions, _pictures(claim, evidence))
+
+
+def number(value: float) -> str:
+    """A number in three digits, such as 0.0325 or 1,270."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, _DIGITS - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(decimals, 2 * _DIGITS)}f}"
+
+
+def _pictures(claim: Claim, evidence: Evidence) -> tuple[Plate, ...]:
+    try:
+        return tuple(claim.pictures(evidence))
+    except DigitforgeError:  # a picture less, and no claim
+        return ()
+
+
+def _between(found: Interval) -> str:
+    return f"{number(found.low)} to {number(found.high)}"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,98 @@
+"""What claims read out of one run: groups of digits beside the others, and how curves move; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import correlation
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitforge.report.history import Curve
+from digitforge.studies.evidence import MissingError
+
+Numbers = NDArray[np.float64]
+
+
+def floors_by_label(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Each label's Frechet distance over that of as many held-out images, from an evaluation with details."""
+    table = {name: one["frechet"] for name, one in figures["details"]["by_label"].items()}
+    return {name: one["value"] / one["real"] for name, one in table.items() if one.get("real")}
+
+
+def shares_by_label(figures: Mapping[str, Any]) -> dict[str, float]:
+    """How often each label is drawn, over how often the data have it."""
+    drawn, data = figures["histogram"]["drawn"], figures["histogram"]["data"]
+    totals = sum(drawn.values()), sum(data.values())
+    return {name: drawn.get(name, 0) / totals[0] / (count / totals[1]) for name, count in data.items() if count}
+
+
+def marks_by_label(figures: Mapping[str, Any]) -> dict[str, float]:
+    """The share of each label's images that carry stray marks, less that of held-out images."""
+    table = {name: one["stray_marks"] for name, one in figures["details"]["by_label"].items()}
+    return {name: one["value"] - one.get("real", 0.0) for name, one in table.items() if one}
+
+
+def average(values: Mapping[str, float], names: Sequence[str]) -> float:
+    """The mean over some labels. Raises MissingError where one was drawn too rarely to be measured."""
+    lacking = [name for name in names if name not in values]
+    if lacking:
+        raise MissingError(f"too few images were read as {', '.join(lacking)} to be measured")
+    return float(np.mean([values[name] for name in names]))
+
+
+def beside_others(values: Mapping[str, float], names: Sequence[str]) -> tuple[float, float]:
+    """The mean over some labels, and that over all the others which were measured."""
+    others = [name for name in values if name not in names]
+    return average(values, names), average(values, others or ["others"])
+
+
+def unsure_share(reading: Mapping[str, Any], names: Sequence[str]) -> float:
+    """Of the images read as some labels, the share of which the classifier is unsure."""
+    counts = [reading[name] for name in names if name in reading]
+    total = sum(one["n"] for one in counts)
+    if not total:
+        raise MissingError(f"no image was read as {', '.join(names)}")
+    return float(sum(one["unsure"] for one in counts) / total)
+
+
+def taken_next_for(reading: Mapping[str, Any], name: str, others: Sequence[str]) -> float:
+    """Of the unsure images read as one label, the share that would next be taken for some others."""
+    second = reading[name]["second"]
+    if not sum(second.values()):
+        raise MissingError(f"the classifier is sure of every image that it reads as {name}")
+    return float(sum(second.get(other, 0) for other in others) / sum(second.values()))
+
+
+def opposition(first: Curve, second: Curve) -> float:
+    """Pearson's correlation of the steps of two curves from tick to tick: below 0 where they go against each other."""
+    _, mine, theirs = np.intersect1d(first.images, second.images, return_indices=True)
+    steps = np.diff(first.values[mine]), np.diff(second.values[theirs])
+    if len(steps[0]) < 2 or not all(step.std() > 0 for step in steps):
+        raise MissingError("a run recorded too few ticks to see how its losses move")
+    return correlation(*(step.tolist() for step in steps))
+
+
+def trend(curve: Curve) -> float:
+    """Spearman's rank correlation of a curve with images: -1 where it always falls."""
+    if len(curve.values) < 3:
+        raise MissingError("a run was measured too rarely to have a trend")
+    ranks = [values.argsort(kind="stable").argsort(kind="stable") for values in (curve.images, curve.values)]
+    return correlation(*(values.tolist() for values in ranks))
+
+
+def parts(curve: Curve, count: int) -> list[Numbers]:
+    """A curve's values in so many parts of equal length in images, the first part first."""
+    edges = np.linspace(0, curve.images[-1], count + 1)
+    found = [curve.values[(curve.images > low) & (curve.images <= high)] for low, high in pairwise(edges)]
+    if any(len(part) == 0 for part in found):
+        raise MissingError(f"a run was measured too rarely to be looked at in {count} parts")
+    return found
+
+
+def wobble(curve: Curve, count: int) -> float:
+    """How unsteady a loss is: the standard deviation of its steps between `count` equal parts, over its mean."""
+    means = np.asarray([part.mean() for part in parts(curve, count)])
+    return float(np.diff(means).std() / abs(means.mean()))

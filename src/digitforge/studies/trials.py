@@ -1,0 +1,185 @@
+"""Trials: the trainings that a study rests on, each an ordinary run in a folder of its own, found again or trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from digitforge.data import DataSet
+from digitforge.errors import DigitforgeError, InterruptionError, RunError, UserError
+from digitforge.onnx_file import available_cores
+from digitforge.recipe import LENGTHS, Recipe
+from digitforge.runs import RunFolder
+from digitforge.studies.crew import Crew, train_all
+from digitforge.studies.worker import Job, Message, Task, work
+from digitforge.training.interruption import Interruption
+
+_HASH_LETTERS = 8  # of a trial's hash in its folder's name
+_WAY_ON = "the same command goes on"
+# Tables of a recipe that decide what is learned; the others say how it is recorded and what it is computed with.
+_LEARNED = ("data", "networks", "objective", "generator_optimiser", "discriminator_optimiser", "training")
+_LENGTHS = tuple(key.split(".")[1] for key in LENGTHS)
+
+
+class Watcher(Protocol):
+    """Something that watches the trials of a study."""
+
+    def started(self, place: Path, names: Sequence[str], finished: Sequence[str]) -> None:
+        """Training begins, or goes on, below a folder; `finished` are those of `names` that are found there."""
+
+    def heard(self, message: Message) -> None:
+        """A worker has told something."""
+
+    def ended(self) -> None:
+        """Training has ended, or was interrupted."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a study.
+
+    name: within the study. recipe: as asked, with data, seed, and a length that is no time, since another machine would
+    turn that into other images.
+    """
+
+    name: str
+    recipe: Recipe
+
+    @cached_property
+    def identity(self) -> str:
+        """A hash of everything that is asked for."""
+        table = self.recipe.model_dump(mode="json", exclude={"document", "summary"})
+        return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
+
+    def folder(self, place: Path) -> RunFolder:
+        """Its run below a folder; the hash in the name keeps it apart from the like of another study."""
+        return RunFolder(place / f"{self.name}-{self.identity[:_HASH_LETTERS]}")
+
+    def images(self, data: DataSet) -> int:
+        """Real images that it shows to D."""
+        recipe, digits = self.recipe, data.train
+        if recipe.data.digits:
+            digits = digits.only([digits.label_of(name) for name in recipe.data.digits])
+        images = recipe.training.length(recipe.data.count or len(digits))
+        if images is None:
+            raise UserError(f"the trial {self.name} is to last some seconds; give a study its trainings in images")
+        return images
+
+
+def is_alike(run: Recipe, asked: Recipe) -> bool:
+    """Whether a run's resolved recipe is the one that is asked for, its length aside; of its data as far as either says."""
+    hashes = {run.data.sha256, asked.data.sha256} - {""}
+    return run.name == asked.name and _learned(run) == _learned(asked) and len(hashes) < 2
+
+
+def is_long_enough(run: Recipe, asked: Recipe, images: int) -> bool:
+    """Whether the first `images` images of a run are what a run of that length would be; a schedule has one length."""
+    length = run.training.images or 0
+    return length == images if asked.has_schedule else length >= images
+
+
+def find_run(trial: Trial, data: DataSet, places: Sequence[Path]) -> RunFolder | None:
+    """A finished run in one of some folders that is the trial, or begins as it."""
+    images, asked = trial.images(data), trial.recipe.with_settings({"data.sha256": data.train.sha256})
+    for folder, recipe in _finished(places):
+        if is_alike(recipe, asked) and is_long_enough(recipe, asked, images):
+            return folder
+    return None
+
+
+def train_trials(
+    trials: Sequence[Trial],
+    place: Path,
+    data: DataSet,
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    watcher: Watcher | None = None,
+) -> None:
+    """Bring every trial's run below a folder to its end; what is finished there is left as it is.
+
+    workers: trained side by side, by default one a core; each computes with one thread, as the trials should say.
+    cluster: the address of a Ray cluster whose machines train instead.
+    A trial whose numbers run away is left unfinished, and the others go on. Raises InterruptionError after a signal,
+    RunError where a folder holds something else, and the error of a trial that fails otherwise.
+    """
+    if workers is not None and workers < 1:
+        raise UserError(f"a study needs at least one worker, not {workers}")
+    folders = {trial.name: trial.folder(place) for trial in trials}
+    if len(folders) < len(trials):
+        raise UserError("two trainings of a study have one name; name each digit and recipe once")
+    for trial in trials:
+        _check_own(trial, folders[trial.name])
+    tasks = [Task(one.name, folders[one.name], one.recipe) for one in trials if not folders[one.name].is_finished]
+    if not tasks:
+        return
+    if watcher is not None:
+        names = [trial.name for trial in trials]
+        watcher.started(place, names, [name for name in names if folders[name].is_finished])
+    try:
+        with Interruption() as interruption:
+            _train(tasks, data, workers, cluster, watcher, interruption)
+            if interruption.asked:
+                raise InterruptionError(
+                    f"stopped; what is done is saved in {place}: {_WAY_ON}", 128 + interruption.asked
+                )
+    finally:
+        if watcher is not None:
+            watcher.ended()
+
+
+def _train(
+    tasks: Sequence[Task],
+    data: DataSet,
+    workers: int | None,
+    cluster: str | None,
+    watcher: Watcher | None,
+    interruption: Interruption,
+) -> None:
+    def hear(message: Message) -> None:
+        if watcher is not None:
+            watcher.heard(message)
+
+    if cluster is not None:
+        from digitforge.studies.cluster import train_on_cluster
+
+        train_on_cluster(cluster, tasks, data, hear, interruption)
+        return
+    assert tasks[0].recipe is not None
+    job = Job(tasks[0].recipe, data, noun="training", way_on=_WAY_ON, outlives=True)
+    with Crew(work, job, min(workers or available_cores(), len(tasks))) as crew:
+        train_all(crew, tasks, hear, interruption)
+
+
+def _check_own(trial: Trial, folder: RunFolder) -> None:
+    """Raise RunError where a trial's folder holds another run."""
+    if folder.recipe.is_file() and not is_alike(folder.read_recipe(), trial.recipe):
+        raise RunError(f"{folder.path} holds another run than the study's own; choose another --out")
+
+
+def _finished(places: Sequence[Path]) -> list[tuple[RunFolder, Recipe]]:
+    """The finished runs that lie in some folders, with their recipes; what is no run is passed over."""
+    found = []
+    for place in places:
+        for path in sorted(place.iterdir()) if place.is_dir() else ():
+            folder = RunFolder(path)
+            try:
+                if folder.is_finished:
+                    found.append((folder, folder.read_recipe()))
+            except DigitforgeError:
+                continue
+    return found
+
+
+def _learned(recipe: Recipe) -> Mapping[str, Any]:
+    """What decides what a run learns, its length and the hash of its data aside."""
+    table = recipe.model_dump(mode="json", include=set(_LEARNED))
+    table["data"].pop("sha256")
+    for key in _LENGTHS:
+        table["training"].pop(key, None)
+    return table

@@ -1,0 +1,82 @@
+"""Findings: the verdict that follows from made-up figures, and what keeps a verdict from being one."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from digitforge.studies.evidence import Evidence, MissingError
+from digitforge.studies.finding import ABOVE, ALIKE, BETTER, Claim, Condition, number, settle
+from digitforge.studies.intervals import Region, Word
+
+NOTHING = Evidence({}, {})
+
+
+def claim(*conditions: Condition) -> Claim:
+    return Claim("made-up", "002", "It is so.", "By looking.", (), lambda evidence: conditions)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "word"),
+    [
+        ([Condition("a", (0.5, 0.52, 0.48), BETTER, is_ratio=True)], "holds"),
+        ([Condition("a", (1.5, 1.52, 1.48), BETTER, is_ratio=True)], "does not hold"),
+        ([Condition("a", (0.3, 0.9, 2.0), BETTER, is_ratio=True)], "cannot be told"),
+        ([Condition("a", (2.0, 2.1, 1.9), ALIKE, (2.0, 1.95, 2.05), is_ratio=True)], "holds"),
+        ([Condition("a", (5.0, 5.1, 4.9), ABOVE, (2.0, 2.1, 1.9))], "holds"),
+        ([Condition("a", (1.0, 1.1, 0.9), ABOVE), Condition("b", (-1.0, -1.1, -0.9), ABOVE)], "does not hold"),
+        ([Condition("a", (1.0,), ABOVE)], "cannot be told"),
+    ],
+)
+def test_figures_decide_a_claim(conditions: Sequence[Condition], word: Word) -> None:
+    found = settle(claim(*conditions), NOTHING)
+    assert (found.word, found.by_itself, found.reasons) == (word, word, ())
+
+
+def test_a_shortfall_takes_the_verdict_and_leaves_what_the_figures_say() -> None:
+    found = settle(claim(Condition("a", (1.0, 1.1, 0.9), ABOVE)), NOTHING, ["learned from your data, not from mnist"])
+    assert (found.word, found.by_itself) == ("cannot be told", "holds")
+    assert found.sentence.startswith(
+        "Cannot be told for document 002: learned from your data, not from mnist. A: 1.00,"
+    )
+    assert found.sentence.endswith("By these runs alone: holds.")
+
+
+def test_what_is_missing_leaves_a_claim_open_and_says_what_it_is() -> None:
+    def measure(evidence: Evidence) -> Sequence[Condition]:
+        raise MissingError("there is no run of dcgan-svhn, a recipe that this release does not have")
+
+    found = settle(Claim("a", "002", "It is so.", "By looking.", (), measure), NOTHING)
+    assert (found.word, found.by_itself, found.conditions) == ("cannot be told", None, ())
+    assert "dcgan-svhn" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("ratio", "bound", "word"),
+    [
+        (0.5, "at least", "cannot be told"),  # the truth may be above 1
+        (2.0, "at least", "does not hold"),
+        (0.5, "at most", "holds"),
+        (2.0, "at most", "cannot be told"),
+    ],
+)
+def test_a_bound_decides_only_where_the_truth_lies_no_nearer(ratio: float, bound: str, word: Word) -> None:
+    values = (ratio, ratio * 1.01, ratio / 1.01)
+    condition = Condition("a", values, Region(high=1.0), is_ratio=True, bound=bound)  # type: ignore[arg-type]
+    assert condition.word == word
+    assert f"{bound} {number(ratio)}" in condition.sentence
+
+
+def test_a_finding_is_plain_json_even_where_a_bound_is_infinite() -> None:
+    found = settle(claim(Condition("a", (2.0,), ABOVE, n=100)), NOTHING)
+    table = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    (condition,) = table["conditions"]
+    assert (condition["interval"], condition["claimed"], condition["values"]) == ([None, None], [0.0, None], [2.0])
+
+
+def test_numbers_are_written_in_three_digits() -> None:
+    written = [number(value) for value in (0.03251, 1270.4, 2.0, 0.0, math.inf, -0.5)]
+    assert written == ["0.0325", "1,270", "2.00", "0", "inf", "-0.500"]
