@@ -20,6 +20,7 @@ from digitforge.cli.generate import generate
 from digitforge.cli.interpolate import interpolate
 from digitforge.cli.recipes import recipes
 from digitforge.cli.specialists import specialists
+from digitforge.cli.studio import studio
 from digitforge.cli.train import train
 from digitforge.errors import DigitforgeError
 
@@ -38,6 +39,7 @@ app.command()(specialists)
 app.command()(recipes)
 app.command()(data)
 app.command()(bench)
+app.command()(studio)
 
 
 def _print_version(is_wanted: bool) -> None:
