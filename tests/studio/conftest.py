@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("fastapi", reason="the studio needs the extra `studio`")
-
 from fastapi.testclient import TestClient
 
 from digitforge.studio.app import create_app

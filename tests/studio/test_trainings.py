@@ -30,7 +30,7 @@ import signal, sys, time
 def end(*_):
     print("digitforge: stopped; everything so far is saved in it: go on with it", flush=True)
     sys.exit(130)
-signal.signal(signal.SIGINT, end)
+signal.signal(signal.SIGTERM, end)
 print("ready", flush=True)
 time.sleep(60)
 """

@@ -38,7 +38,8 @@ def create_app(
     """
     shelf = Shelf(runs)
     shelf.create()
-    rooms = Rooms(shelf, Trainings(shelf, environment), Desk(), Models(shelf))
+    trainings = Trainings(shelf, environment)
+    rooms = Rooms(shelf, trainings, Desk(trainings.is_anyone_at_work), Models(shelf))
 
     @asynccontextmanager
     async def open_rooms(_: FastAPI) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,7 +14,11 @@ from typing import TypeVar
 from digitforge.errors import DigitforgeError
 
 MAX_WAITING = 256  # requests: more than a flood of 200, each answered in milliseconds
-_NICENESS = 10  # Linux then gives a training that wants the same core nine tenths of it
+_NICENESS = 10  # Linux then gives a training that wants the same core nine tenths of it, ...
+# ... but, as desktops set it up, only within one session, which a training leaves; so the desk also rests by itself:
+# nine times as long as it worked, while anybody trains.
+_REST = 9.0
+_LONGEST_REST = 0.5  # seconds, so that nobody waits long for a small thing behind a large one
 Result = TypeVar("Result")
 
 
@@ -22,9 +27,14 @@ class BusyError(DigitforgeError):
 
 
 class Desk:
-    """Draws what is asked for in the order of asking."""
+    """Draws what is asked for in the order of asking.
 
-    def __init__(self) -> None:
+    is_training: whether somebody trains on this machine now, and needs its cores more.
+    """
+
+    def __init__(self, is_training: Callable[[], bool] = lambda: False) -> None:
+        self._is_training = is_training
+        self._rests_until = 0.0
         self._thread = ThreadPoolExecutor(1, "desk", initializer=_be_modest)
         self._waiting = 0  # counted in the event loop's thread alone
 
@@ -33,11 +43,23 @@ class Desk:
         if self._waiting >= MAX_WAITING:
             raise BusyError("the studio has its hands full; try again in a moment")
         self._waiting += 1
-        future = self._thread.submit(work)
+        future = self._thread.submit(self._work, work)
         try:
             return await asyncio.wrap_future(future)
         finally:
             self._waiting -= 1
+
+    def _work(self, work: Callable[[], Result]) -> Result:
+        """Do some work, once the rest from the work before is over: the first in line need not wait for any."""
+        rest = self._rests_until - time.monotonic()
+        if rest > 0 and self._is_training():
+            time.sleep(rest)
+        start = time.thread_time()
+        try:
+            return work()
+        finally:
+            worked = time.thread_time() - start
+            self._rests_until = time.monotonic() + min(_REST * worked, _LONGEST_REST)
 
     def close(self) -> None:
         """Let go of what still waits."""

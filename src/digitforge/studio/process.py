@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -34,10 +33,10 @@ class Worker:
         return self._process() is not None
 
     def interrupt(self) -> None:
-        """Ask it to save its state and end, as Ctrl-C does."""
+        """Ask it to save its state and end, as Ctrl-C does; that signal itself may be ignored in the background."""
         process = self._process()
         if process is not None:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end; whether it came."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -24,6 +25,7 @@ class Rooms:
     trainings: Trainings
     desk: Desk
     models: Models
+    closing: Event = field(default_factory=Event)  # set when the studio ends, so that streams end of themselves
     seats: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SEATS))
 
 

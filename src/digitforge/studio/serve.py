@@ -10,6 +10,7 @@ import webbrowser
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -19,8 +20,21 @@ from digitforge.studio.guard import LOOPBACK, own_names
 
 FIRST_PORT = 8028  # 28 as the sides of a digit; where it is taken, any that is free
 _BACKLOG = 512  # connections that may wait: a flood of 200 is answered, not refused
-_PATIENCE = 1  # seconds for open streams to end at Ctrl-C
+_PATIENCE = 2  # seconds for open streams to end at Ctrl-C, which look up at least every second
 _ONE_THREAD = "1"  # of ONNX Runtime and BLAS in the studio itself, so that trainings keep the cores
+
+
+class _Server(uvicorn.Server):
+    """A server that tells its open streams to end when a signal ends it."""
+
+    def __init__(self, config: uvicorn.Config, closing: threading.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Hear a signal."""
+        self._closing.set()
+        super().handle_exit(sig, frame)
 
 
 def serve(runs: Path, host: str, port: int | None, opens_browser: bool, say: Callable[[str], None]) -> None:
@@ -46,7 +60,7 @@ def serve(runs: Path, host: str, port: int | None, opens_browser: bool, say: Cal
         timeout_graceful_shutdown=_PATIENCE,
     )
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run([listening])
+        _Server(config, app.state.rooms.closing).run([listening])
 
 
 def listen(host: str, port: int | None) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
@@ -15,6 +16,7 @@ from digitforge.studio.process import Job, Worker, read_worker, start
 from digitforge.studio.shelf import Shelf
 
 AT_ONCE = 2  # trainings side by side: they share the cores, and each gets slower
+_LOOK = 1.0  # seconds between two looks at whether anybody trains
 _PATIENCE = 60.0  # seconds for a step and a measurement to end and the state to be saved
 # Oftener than on the command line, so that there is always something to see; nothing of it changes what is learned.
 WATCHED = {
@@ -37,12 +39,21 @@ class Trainings:
         self._environment = dict(environment)
         self._children: list[subprocess.Popen[bytes]] = []
         self._starting = Lock()
+        self._looked, self._is_at_work = -_LOOK, False
 
     def worker(self, name: str) -> Worker | None:
         """Who works on a run now."""
         self._children = [child for child in self._children if child.poll() is None]  # lets go of those that ended
         worker = read_worker(self._shelf.record(name))
         return worker if worker is not None and worker.is_alive() else None
+
+    def is_anyone_at_work(self) -> bool:
+        """Whether any run is being worked on, as of a second ago."""
+        if time.monotonic() - self._looked > _LOOK:
+            records = list(self._shelf.own.glob("*.json"))
+            self._is_at_work = any(self.worker(record.stem) is not None for record in records)
+            self._looked = time.monotonic()
+        return self._is_at_work
 
     def start(self, wish: TrainingWish) -> str:
         """Begin a run; its name. Raises UserError for what can't be trained."""
@@ -65,8 +76,7 @@ class Trainings:
 
     def pause(self, name: str) -> None:
         """Have a run save its state and end its process; it can go on later."""
-        worker = self._training(name)
-        worker.interrupt()
+        self._training(name).interrupt()
 
     def stop(self, name: str) -> None:
         """End a run before its time, and make a model of what it has learned by now."""

@@ -37,6 +37,9 @@ export const chosenChips = (box) => [...box.querySelectorAll("input:checked")].m
 /** A number as people read it. */
 export const said = (number) => Math.round(number).toLocaleString("en");
 
+/** How many images a run has seen; its last batch may go a little beyond what was asked for. */
+export const saidImages = (run) => (run.images < run.total ? `${said(run.images)} of ${said(run.total)}` : said(run.images));
+
 /** A time in seconds as people say it. */
 export function saidTime(seconds) {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;

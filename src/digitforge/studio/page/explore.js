@@ -45,7 +45,8 @@ function build() {
 async function take(wanted) {
   model = await chooseModel(at("explored"), wanted);
   const digits = model.can_choose ? model.labels : [];
-  fillSelect(at("walk-digit"), model.is_told ? digits : [["", "any"]]);
+  const walked = at("walk-digit").value;
+  fillSelect(at("walk-digit"), model.is_told ? digits : [["", "any"]], digits.includes(walked) ? walked : digits[3 % digits.length]);
   fillSelect(at("start"), digits, digits.includes(at("start").value) ? at("start").value : digits[3 % digits.length]);
   fillSelect(at("end"), digits, digits.includes(at("end").value) ? at("end").value : digits[8 % digits.length]);
   place = { ...place, x: 0, y: 0 };

@@ -1,7 +1,7 @@
 // The view Train: begin a run, see all runs, and watch one.
 
 import { ask, tell } from "./api.js";
-import { at, chosenChips, fillChips, fillSelect, make, said, showTrouble } from "./dom.js";
+import { at, chosenChips, fillChips, fillSelect, make, saidImages, showTrouble } from "./dom.js";
 import { unwatch, watch } from "./watched.js";
 
 const LENGTHS = [["15", "15 s"], ["60", "1 min"], ["300", "5 min"], ["900", "15 min"], ["3600", "1 h"], ["", "as the recipe says"]];
@@ -79,7 +79,7 @@ async function listRuns() {
   const runs = await ask("runs");
   const items = runs.map((run) => {
     const link = make("a", { href: `#train/${run.name}` }, make("span", { className: "name", textContent: run.name }), " ", pill(run.state));
-    const what = run.recipe ? `${run.recipe} on ${run.data}, ${said(run.images)} of ${said(run.total)} images` : run.problem;
+    const what = run.recipe ? `${run.recipe} on ${run.data}, ${saidImages(run)} images` : run.problem;
     return make("li", {}, link, make("small", { textContent: what }));
   });
   if (!items.length) items.push(make("li", { className: "hint", textContent: "None yet: start one above." }));

@@ -2,7 +2,7 @@
 
 import { address, tell } from "./api.js";
 import { chart, key } from "./charts.js";
-import { at, make, said, saidTime, showTrouble } from "./dom.js";
+import { at, make, said, saidImages, saidTime, showTrouble } from "./dom.js";
 import { pill } from "./train.js";
 
 const FILM_STEP = 260; // milliseconds a picture when a run's history is played
@@ -20,6 +20,7 @@ const WAITING = {
   stopping: "Making a model of what was learned so far.",
   elsewhere: "Another program trains this run; it can be watched here, and steered there.",
 };
+const AWAY = "the studio does not answer. What trains goes on; start digitforge studio again to see it.";
 
 let source = null; // the stream of events that is listened to
 let name = "";
@@ -55,6 +56,8 @@ export function unwatch() {
 function listen() {
   source?.close();
   source = new EventSource(address(`runs/${name}/events`));
+  source.onerror = () => showTrouble(AWAY); // it goes on trying by itself
+  source.onopen = () => showTrouble("");
   source.onmessage = (event) => {
     const before = run?.state;
     run = JSON.parse(event.data);
@@ -63,6 +66,12 @@ function listen() {
     if (!(run.state in WAITING) && run.state !== "training") source.close(); // told in full; nothing more will come
   };
 }
+
+// A page that nobody sees hears nothing: a browser keeps only six connections open, for all its pages together.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) source?.close();
+  else if (name) listen();
+});
 
 function build() {
   at("watched").replaceChildren(
@@ -112,7 +121,7 @@ function render() {
 }
 
 function numbers() {
-  const facts = [[`${said(run.images)} of ${said(run.total)}`, "images seen"]];
+  const facts = [[saidImages(run), "images seen"]];
   if (run.seconds) facts.push([saidTime(run.seconds), "of training"]);
   if (run.speed && run.state === "training") facts.push([said(run.speed), "images a second"]);
   if (run.left) facts.push([saidTime(run.left), "left"]);

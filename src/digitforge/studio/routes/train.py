@@ -105,7 +105,7 @@ async def _take_seat(name: RunName, rooms: TheRooms) -> AsyncIterator[None]:
 async def events(name: RunName, rooms: TheRooms) -> AsyncIterator[ServerSentEvent]:
     """A run in full whenever there is something new, for as long as somebody works on it."""
     seen: object = None
-    while True:
+    while not rooms.closing.is_set():
         now = await run_in_threadpool(stamp, rooms.shelf, rooms.trainings, name)
         if now != seen:
             seen, told = now, await run_in_threadpool(tell, rooms.shelf, rooms.trainings, name)
