@@ -15,6 +15,7 @@ import pytest
 from digitforge.errors import UserError
 from digitforge.studio import serve as serve_module
 from digitforge.studio.serve import address_of, has_browser, listen
+from drawn_runs import write_run
 
 
 def taken() -> socket.socket:
@@ -55,18 +56,31 @@ def test_no_browser_is_opened_without_a_screen_or_from_afar() -> None:
     assert not has_browser({"DISPLAY": ":0", "SSH_CONNECTION": "192.0.2.7 1 192.0.2.8 22"})
 
 
-def test_the_command_serves_until_ctrl_c_and_ends_well(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "digitforge", "studio", "--no-browser", "--runs", str(tmp_path / "runs")]
+def test_the_command_serves_until_ctrl_c_and_ends_well_though_a_page_listens(tmp_path: Path) -> None:
+    write_run(tmp_path / "runs" / "on-its-way", sheets={0: 10})
     child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        [sys.executable, "-m", "digitforge", "studio", "--no-browser", "--runs", str(tmp_path / "runs")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     try:
         assert child.stdout is not None
         address = child.stdout.readline().removeprefix("digitforge studio: ").strip()
         with urllib.request.urlopen(address, timeout=60) as answer:
             assert b"digitforge studio" in answer.read()
-        child.send_signal(signal.SIGINT)
+        with urllib.request.urlopen(f"{address}api/runs/on-its-way/events", timeout=60) as stream:
+            assert b"elsewhere" in stream.readline()
+            child.send_signal(signal.SIGINT)
+            assert stream.read().strip() == b""  # the stream came to its end, and was not cut off
         _, errors = child.communicate(timeout=60)
     finally:
         child.kill()
     assert (child.returncode, errors) == (0, "")
+
+
+def test_the_server_needs_neither_torch_nor_matplotlib() -> None:
+    code = "import sys, digitforge.studio.serve; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "matplotlib", "scipy", "onnx", "lightning_fabric"} & set(loaded)

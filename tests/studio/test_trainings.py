@@ -137,6 +137,14 @@ def test_a_stopped_run_leaves_a_model_and_can_go_on(stage: Stage) -> None:
     assert not stage.shelf.stopped_model(name).exists()
 
 
+def test_a_run_that_is_stopped_before_it_began_is_gone(stage: Stage) -> None:
+    name = stage.trainings.start(TrainingWish())
+    assert stage.trainings.start(TrainingWish()) == f"{name}-2"  # though the first one has no folder yet
+    stage.trainings.stop(name)
+    assert stage.shelf.names() == [f"{name}-2"]
+    assert len(stage.words) == 2
+
+
 def test_two_trainings_are_enough_for_one_machine(stage: Stage) -> None:
     first = stage.trainings.start(TrainingWish(name="first"))
     stage.trainings.start(TrainingWish(name="second"))

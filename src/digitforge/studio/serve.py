@@ -21,7 +21,7 @@ from digitforge.studio.guard import LOOPBACK, own_names
 FIRST_PORT = 8028  # 28 as the sides of a digit; where it is taken, any that is free
 _BACKLOG = 512  # connections that may wait: a flood of 200 is answered, not refused
 _PATIENCE = 2  # seconds for open streams to end at Ctrl-C, which look up at least every second
-_ONE_THREAD = "1"  # of ONNX Runtime and BLAS in the studio itself, so that trainings keep the cores
+_ONE_THREAD = "1"  # of ONNX Runtime in the studio itself, so that trainings keep the cores
 
 
 class _Server(uvicorn.Server):
@@ -43,8 +43,8 @@ def serve(runs: Path, host: str, port: int | None, opens_browser: bool, say: Cal
     port: None for any that is free. say: hears the address. Raises UserError for a host or port that can't be had.
     """
     environment = dict(os.environ)  # of the trainings, which may use every core
-    os.environ["OMP_NUM_THREADS"] = _ONE_THREAD
     listening = listen(host, port)
+    os.environ["OMP_NUM_THREADS"] = _ONE_THREAD
     app = create_app(runs, environment, own_names(host), is_open=_is_everywhere(host))
     address = address_of(listening, host)
     say(address)

@@ -12,7 +12,7 @@ from digitforge.runs import RunFolder, SpecialistsFolder
 from digitforge.studio.bounds import PRETRAINED
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-MAX_RUNS = 500  # shown, the newest ones
+MAX_RUNS = 200  # shown, the newest ones
 _OWN = ".studio"  # what the studio keeps beside the runs: a run folder itself is hashed, and must start empty
 
 
@@ -66,7 +66,7 @@ class Shelf:
     def free_name(self, wanted: str) -> str:
         """The name, numbered if it is taken."""
         name, number = wanted, 2
-        while (self.path / name).exists():
+        while (self.path / name).exists() or self.record(name).exists():  # one that starts has no folder yet
             name, number = f"{wanted}-{number}", number + 1
         return name
 
@@ -86,6 +86,11 @@ class Shelf:
     def stopped_model(self, name: str) -> Path:
         """The model of a run that was stopped before its end."""
         return self.own / f"{name}.onnx"
+
+    def forget(self, name: str) -> None:
+        """Drop what the studio keeps of a run."""
+        for path in (self.record(name), self.log(name), self.stopped_model(name)):
+            path.unlink(missing_ok=True)
 
     def create(self) -> None:
         """Make the folders."""

@@ -79,7 +79,7 @@ def stamp(shelf: Shelf, trainings: Trainings, name: str) -> tuple[object, ...]:
     """Something that changes when there is anything new to tell of a run; cheap."""
     folder, worker = shelf.run(name), trainings.worker(name)
     files = (folder.recipe, folder.stats, folder.hashes, shelf.log(name), folder.path / "samples")
-    return (worker, *(_changed(path) for path in files))
+    return (worker, _is_fresh(folder), *(_changed(path) for path in files))
 
 
 def _state(shelf: Shelf, folder: RunFolder, worker: Worker | None, images: int, total: int) -> str:
@@ -93,8 +93,13 @@ def _state(shelf: Shelf, folder: RunFolder, worker: Worker | None, images: int, 
     if shelf.stopped_model(folder.path.name).is_file():
         return "stopped"
     is_ours = shelf.record(folder.path.name).is_file()
+    return "elsewhere" if not is_ours and _is_fresh(folder) else "paused"
+
+
+def _is_fresh(folder: RunFolder) -> bool:
+    """Whether something was written in a run's folder just now."""
     newest = max(_changed(path) for path in (folder.recipe, folder.stats, folder.path / "samples"))
-    return "elsewhere" if not is_ours and time.time() - newest < _FRESH else "paused"
+    return time.time() - newest < _FRESH
 
 
 def _history(folder: RunFolder) -> History | None:

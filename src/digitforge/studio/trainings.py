@@ -88,7 +88,8 @@ class Trainings:
             if not worker.wait(_PATIENCE):
                 raise RunError(f"{name} is still busy with what it does; stop it again in a moment")
         if not folder.recipe.is_file():
-            return  # it had not begun, so there is nothing to keep
+            self._shelf.forget(name)  # it had not begun, so there is nothing to keep
+            return
         model = self._shelf.stopped_model(name)
         with self._starting:
             self._begin(name, "export", ["export", name, "--out", str(model.relative_to(self._shelf.path))])
@@ -129,8 +130,7 @@ class Trainings:
         for record in self._shelf.own.glob("*.json"):
             name = record.stem
             if not (self._shelf.path / name).is_dir() and self.worker(name) is None:
-                record.unlink(missing_ok=True)
-                self._shelf.log(name).unlink(missing_ok=True)
+                self._shelf.forget(name)
 
 
 def _plain(recipe: str) -> str:

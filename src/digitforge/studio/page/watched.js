@@ -149,6 +149,10 @@ async function steer(verb, button) {
   try {
     await tell(`runs/${name}/${verb}`);
     showTrouble("");
+    if (run.state === "starting") { // it had not begun, and is gone
+      location.hash = "train";
+      return;
+    }
   } catch (error) {
     showTrouble(error.message);
   } finally {

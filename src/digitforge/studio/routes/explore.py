@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Query
 
-from digitforge.classifier import Classifier, classifier_for
 from digitforge.data.digits import Digits, Images
 from digitforge.errors import UserError
 from digitforge.forge import Forge
@@ -99,13 +98,12 @@ def _scored(judge: Judge, digits: Digits) -> dict[str, Any]:
 
 def _read(forge: Forge, image: Images) -> tuple[str, float | None]:
     """Which digit a classifier reads in one image, and how sure it is, 0..1; "" where none reads such images."""
-    classifier: Classifier | None = classifier_for(forge.card.shape, forge.names)
-    if classifier is None:
+    if forge.classifier is None:
         return "", None
-    logits = classifier.read(image).logits[0].astype(np.float64)
+    logits = forge.classifier.read(image).logits[0].astype(np.float64)
     shares = np.exp(logits - logits.max())
     best = int(shares.argmax())
-    return classifier.names[best], float(shares[best] / shares.sum())
+    return forge.classifier.names[best], float(shares[best] / shares.sum())
 
 
 def _by_label(forge: Forge, scores: np.ndarray) -> list[dict[str, Any]]:

@@ -59,24 +59,24 @@ def run(name: RunName, rooms: TheRooms) -> dict[str, Any]:
 
 
 @router.post("/runs/{name}/pause")
-def pause(name: RunName, rooms: TheRooms) -> dict[str, Any]:
+def pause(name: RunName, rooms: TheRooms) -> dict[str, str]:
     """Have a run save its state and end its process."""
     rooms.trainings.pause(name)
-    return tell_briefly(rooms.shelf, rooms.trainings, name)
+    return {"name": name}
 
 
 @router.post("/runs/{name}/stop")
-def stop(name: RunName, rooms: TheRooms) -> dict[str, Any]:
+def stop(name: RunName, rooms: TheRooms) -> dict[str, str]:
     """End a run and make a model of it."""
     rooms.trainings.stop(name)
-    return tell_briefly(rooms.shelf, rooms.trainings, name)
+    return {"name": name}
 
 
 @router.post("/runs/{name}/resume")
-def resume(name: RunName, rooms: TheRooms) -> dict[str, Any]:
+def resume(name: RunName, rooms: TheRooms) -> dict[str, str]:
     """Go on with a run."""
     rooms.trainings.resume(name)
-    return tell_briefly(rooms.shelf, rooms.trainings, name)
+    return {"name": name}
 
 
 @router.get("/runs/{name}/sheets/{images}.png")
