@@ -83,16 +83,17 @@ function build() {
       make("p", { id: "run-waiting", className: "hint", role: "status" }),
       make("p", { id: "run-problem", className: "problem", hidden: true })),
     make("div", { className: "stage", id: "run-stage", hidden: true },
-      make("figure", { className: "card sheet" },
-        make("h3", { textContent: "What it draws" }),
-        make("img", { id: "sheet", alt: "" }),
-        make("div", { className: "row film" },
-          make("button", { id: "play", type: "button", textContent: "Play", title: "From the first picture to the newest" }),
-          make("input", { id: "when", type: "range", min: 0, max: 0, value: 0, "aria-label": "When in the training" }),
-          make("label", { className: "tick" }, make("input", { id: "real", type: "checkbox" }), " real digits")),
-        make("figcaption", { id: "sheet-caption", className: "hint" })),
+      make("div", { className: "column" },
+        make("figure", { className: "card sheet" },
+          make("h3", { textContent: "What it draws" }),
+          make("img", { id: "sheet", alt: "" }),
+          make("div", { className: "row film" },
+            make("button", { id: "play", type: "button", textContent: "Play", title: "From the first picture to the newest" }),
+            make("input", { id: "when", type: "range", min: 0, max: 0, value: 0, "aria-label": "When in the training" }),
+            make("label", { className: "tick" }, make("input", { id: "real", type: "checkbox" }), " real digits")),
+          make("figcaption", { id: "sheet-caption", className: "hint" })),
+        make("p", { id: "run-diagnosis", className: "diagnosis", hidden: true })),
       make("div", { id: "run-charts" })),
-    make("p", { id: "run-diagnosis", className: "diagnosis", hidden: true }),
   );
   at("when").addEventListener("input", () => {
     stopFilm();
@@ -205,7 +206,7 @@ function stopFilm(hasEnded = false) {
 function charts() {
   const curve = (quantity, title, colour) => ({ name: title, colour, points: run.curves[quantity] ?? [] });
   const panels = [
-    ["How often D is right", [curve("accuracy.real_train", "real", "a"), curve("accuracy.real_held_out", "real, never seen", "c"), curve("accuracy.fake", "drawn", "b")], { low: 0, high: 1, percent: true },
+    ["How often the discriminator is right", [curve("accuracy.real_train", "real", "a"), curve("accuracy.real_held_out", "real, never seen", "c"), curve("accuracy.fake", "drawn", "b")], { low: 0, high: 1, percent: true },
       "At 50 % it can only guess; near 100 % nothing fools it."],
     ["Losses", [curve("loss.generator", "generator", "b"), curve("loss.discriminator", "discriminator", "a")], {},
       "What each network tries to make small. One’s gain is the other’s loss, so neither runs to zero."],
