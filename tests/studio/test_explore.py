@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from digitforge.data.catalogue import Entry
+from digitforge.studio import opinion as opinion_module
 from digitforge.studio.bounds import DRAWING_SIDE
+from tiny_runs import tiny_data
 
 
 def drawn(pixels: np.ndarray) -> str:
@@ -48,6 +51,15 @@ def test_a_drawing_is_read_and_judged(client: TestClient) -> None:
     low, high = answer["scale"]["fake"]
     assert low < high
     assert answer["scale"]["real"] is None  # its data are in no catalogue
+
+
+def test_real_digits_lay_down_the_scale_where_they_are_at_hand(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Entry("tiny", "", (1, 28, 28), 200, 30, (), (), lambda _: tiny_data(side=28))
+    monkeypatch.setattr(opinion_module, "catalogue", lambda: (entry,))
+    low, high = client.get("/api/judges/tiny-5/scale").json()["real"]
+    assert low < high
 
 
 @pytest.mark.parametrize("pixels", ["", "AAAA", "?" * 16728, drawn(bar())[:-4]])

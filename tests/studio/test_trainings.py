@@ -168,6 +168,26 @@ def test_a_run_that_never_began_says_why_until_the_next_one(stage: Stage) -> Non
     assert stage.shelf.names() == ["next"]
 
 
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("digitforge: the losses are no numbers any more", "the losses are no numbers any more"),
+        ("epoch 0.1 500 images", "its process ended without a word"),
+        ("digitforge: stopped; everything so far is saved in x", ""),
+    ],
+)
+def test_a_run_that_came_to_grief_says_of_what(stage: Stage, said: str, problem: str) -> None:
+    name = stage.trainings.start(TrainingWish())
+    write_run(stage.shelf.path / name)
+    os.kill(stage.pids[0], signal.SIGKILL)
+    worker = read_worker(stage.shelf.record(name))
+    assert worker is not None and worker.wait(10)
+    stage.shelf.log(name).write_text(f"{said}\n")
+    told = tell_briefly(stage.shelf, stage.trainings, name)
+    assert told["state"] == "paused"
+    assert told["problem"].startswith(problem) and bool(told["problem"]) == bool(problem)
+
+
 def test_a_later_process_of_the_same_number_is_another_one() -> None:
     me = psutil.Process()
     assert Worker(me.pid, me.create_time(), "train").is_alive()

@@ -17,7 +17,6 @@ from digitforge.files import write_whole
 Job = Literal["train", "export"]
 _SAME_BIRTH = 2.0  # seconds: what a clock that is set meanwhile may move the birth of a process
 _TAIL = 4096  # bytes of a log that its last line is looked for in
-_OUR_WORD = "digitforge: "  # what the command line puts before an error
 
 
 @dataclass(frozen=True)
@@ -97,4 +96,4 @@ def last_words(log: Path) -> str:
     except OSError:
         return ""
     said = [line.strip() for line in lines if line.strip()]
-    return said[-1].removeprefix(_OUR_WORD) if said else ""
+    return said[-1] if said else ""

@@ -25,7 +25,9 @@ SHOWN = (
     "figures.accuracy",
 )
 _FRESH = 60.0  # seconds after which a run that nobody here trains, and that writes nothing, counts as paused
-_STOPPED = "stopped; everything so far is saved"  # how the command line says that all is well after an interruption
+_ERROR = "digitforge: "  # how the command line begins an error, ...
+_STOPPED = "digitforge: stopped; everything so far is saved"  # ... and how it says that an interruption went well
+_LAST = "next: "  # how it begins its last line where all went well
 
 
 def tell(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def tell_briefly(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any
     told: dict[str, Any] = {"name": name, "state": "failed", "problem": "", "images": 0, "total": 0}
     if not folder.recipe.is_file():
         told["state"] = "starting" if worker is not None else "failed"
-        told["problem"] = _private(last_words(shelf.log(name)), shelf.path)
+        told["problem"] = _private(last_words(shelf.log(name)).removeprefix(_ERROR), shelf.path)
         return told
     try:
         recipe, samples = folder.read_recipe(), folder.samples()
@@ -69,16 +71,15 @@ def tell_briefly(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any
         "images": image_count(samples[-1]) if samples else 0,
     }
     told["state"] = _state(shelf, folder, worker, told["images"], told["total"])
-    said = last_words(shelf.log(name))
-    if told["state"] in ("paused", "stopped") and said and _STOPPED not in said and worker is None:
-        told["problem"] = _problem(said, shelf.path)
+    if told["state"] == "paused":
+        told["problem"] = _problem(last_words(shelf.log(name)), shelf.path)
     return told
 
 
 def stamp(shelf: Shelf, trainings: Trainings, name: str) -> tuple[object, ...]:
     """Something that changes when there is anything new to tell of a run; cheap."""
     folder, worker = shelf.run(name), trainings.worker(name)
-    files = (folder.recipe, folder.stats, folder.hashes, shelf.log(name), folder.path / "samples")
+    files = (folder.recipe, folder.stats, folder.hashes, shelf.log(name), folder.sample(0).parent)
     return (worker, _is_fresh(folder), *(_changed(path) for path in files))
 
 
@@ -98,7 +99,7 @@ def _state(shelf: Shelf, folder: RunFolder, worker: Worker | None, images: int, 
 
 def _is_fresh(folder: RunFolder) -> bool:
     """Whether something was written in a run's folder just now."""
-    newest = max(_changed(path) for path in (folder.recipe, folder.stats, folder.path / "samples"))
+    newest = max(_changed(path) for path in (folder.recipe, folder.stats, folder.sample(0).parent))
     return time.time() - newest < _FRESH
 
 
@@ -134,8 +135,12 @@ def _progress(
 
 
 def _problem(said: str, path: Path) -> str:
-    """What a process ended with, unless it is the usual report of a run that came to its end."""
-    return "" if said.startswith("next:") else _private(said, path)
+    """What a process came to grief of, by its last line; "" where it ended as it should."""
+    if not said or said.startswith((_STOPPED, _LAST)):
+        return ""
+    if said.startswith(_ERROR):
+        return _private(said.removeprefix(_ERROR), path)
+    return "its process ended without a word; it can go on from where it was last saved"
 
 
 def _private(sentence: str, path: Path) -> str:
