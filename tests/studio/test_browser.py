@@ -46,6 +46,7 @@ def open_studio(runs: Path, cache: Path) -> Studio:
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=_keep_to_one_core,
     )
     assert process.stdout is not None
     address = process.stdout.readline().removeprefix("digitforge studio: ").strip()
@@ -194,6 +195,12 @@ def test_nothing_sticks_out_at_the_side(page: sync_api.Page, studio: Studio, wid
         page.goto(f"{studio.address}#{view}")
         page.wait_for_selector(there)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def _keep_to_one_core() -> None:
+    """Trainings then take one thread: two that wait for each other crawl where other tests run beside them."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def wait_for(page: sync_api.Page, condition: str, given: object = None) -> None:

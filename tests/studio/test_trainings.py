@@ -28,6 +28,8 @@ from drawn_runs import write_run
 ACTOR = """
 import signal, sys, time
 def end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(0.1)
     print("digitforge: stopped; everything so far is saved in it: go on with it", flush=True)
     sys.exit(130)
 signal.signal(signal.SIGTERM, end)
@@ -107,6 +109,18 @@ def test_a_training_is_found_again_by_another_server_and_paused(stage: Stage) ->
     assert worker.wait(10)
     told = tell_briefly(stage.shelf, other, name)
     assert (told["state"], told["problem"]) == ("paused", "")
+
+
+def test_a_run_that_is_pausing_is_not_disturbed_again(stage: Stage) -> None:
+    """A second signal would end it before it has saved."""
+    name = stage.trainings.start(TrainingWish())
+    write_run(stage.shelf.path / name)
+    stage.trainings.pause(name)
+    stage.trainings.pause(name)
+    assert tell_briefly(stage.shelf, stage.trainings, name)["state"] == "pausing"
+    worker = read_worker(stage.shelf.record(name))
+    assert worker is not None and worker.wait(10)
+    assert last_words(stage.shelf.log(name)).startswith("digitforge: stopped")
 
 
 def test_a_paused_run_goes_on(stage: Stage) -> None:

@@ -71,6 +71,8 @@ def tell_briefly(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any
         "images": image_count(samples[-1]) if samples else 0,
     }
     told["state"] = _state(shelf, folder, worker, told["images"], told["total"])
+    if told["state"] == "training" and worker is not None and trainings.is_pausing(worker):
+        told["state"] = "pausing"
     if told["state"] == "paused":
         told["problem"] = _problem(last_words(shelf.log(name)), shelf.path)
     return told
@@ -80,7 +82,8 @@ def stamp(shelf: Shelf, trainings: Trainings, name: str) -> tuple[object, ...]:
     """Something that changes when there is anything new to tell of a run; cheap."""
     folder, worker = shelf.run(name), trainings.worker(name)
     files = (folder.recipe, folder.stats, folder.hashes, shelf.log(name), folder.sample(0).parent)
-    return (worker, _is_fresh(folder), *(_changed(path) for path in files))
+    is_pausing = worker is not None and trainings.is_pausing(worker)
+    return (worker, is_pausing, _is_fresh(folder), *(_changed(path) for path in files))
 
 
 def _state(shelf: Shelf, folder: RunFolder, worker: Worker | None, images: int, total: int) -> str:

@@ -38,14 +38,20 @@ class Trainings:
         self._shelf = shelf
         self._environment = dict(environment)
         self._children: list[subprocess.Popen[bytes]] = []
+        self._interrupted: dict[int, float] = {}  # when, by process; a second signal would end it before it has saved
         self._starting = Lock()
         self._looked, self._is_at_work = -_LOOK, False
 
     def worker(self, name: str) -> Worker | None:
         """Who works on a run now."""
-        self._children = [child for child in self._children if child.poll() is None]  # lets go of those that ended
+        for child in list(self._children):
+            child.poll()  # lets go of those that have ended
         worker = read_worker(self._shelf.record(name))
         return worker if worker is not None and worker.is_alive() else None
+
+    def is_pausing(self, worker: Worker) -> bool:
+        """Whether a process has been asked to save and end, and may still be about it."""
+        return time.monotonic() - self._interrupted.get(worker.pid, -_PATIENCE) < _PATIENCE
 
     def is_anyone_at_work(self) -> bool:
         """Whether any run is being worked on, as of a second ago."""
@@ -76,7 +82,7 @@ class Trainings:
 
     def pause(self, name: str) -> None:
         """Have a run save its state and end its process; it can go on later."""
-        self._training(name).interrupt()
+        self._interrupt(self._training(name))
 
     def stop(self, name: str) -> None:
         """End a run before its time, and make a model of what it has learned by now."""
@@ -84,7 +90,7 @@ class Trainings:
         if folder.is_finished:
             raise RunError(f"{name} has finished; there is nothing to stop")
         if worker is not None:
-            self._training(name).interrupt()
+            self._interrupt(self._training(name))
             if not worker.wait(_PATIENCE):
                 raise RunError(f"{name} is still busy with what it does; stop it again in a moment")
         if not folder.recipe.is_file():
@@ -111,6 +117,11 @@ class Trainings:
         shelf.create()
         child = start(job, words, shelf.path, self._environment, shelf.log(name), shelf.record(name))
         self._children.append(child)
+
+    def _interrupt(self, worker: Worker) -> None:
+        if not self.is_pausing(worker):
+            self._interrupted[worker.pid] = time.monotonic()
+            worker.interrupt()
 
     def _training(self, name: str) -> Worker:
         """The process that trains a run. Raises RunError where none does."""

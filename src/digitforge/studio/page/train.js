@@ -6,7 +6,7 @@ import { unwatch, watch } from "./watched.js";
 
 const LENGTHS = [["15", "15 s"], ["60", "1 min"], ["300", "5 min"], ["900", "15 min"], ["3600", "1 h"], ["", "as the recipe says"]];
 const STATES = {
-  starting: "starting", training: "training", finishing: "measuring", stopping: "stopping", elsewhere: "in training",
+  starting: "starting", training: "training", pausing: "pausing", finishing: "measuring", stopping: "stopping", elsewhere: "in training",
   paused: "paused", stopped: "stopped", finished: "finished", failed: "failed",
 };
 const REFRESH = 4000; // milliseconds between two looks at the list of runs

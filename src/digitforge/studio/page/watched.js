@@ -17,6 +17,7 @@ const WORDS = {
 const WAITING = {
   starting: "Reading the data, and measuring how fast this machine is. The first picture comes in some seconds.",
   finishing: "All images have been seen. Now the model is written, and measured on ten thousand drawings of its own.",
+  pausing: "Saving its state. This takes as long as what it has under way.",
   stopping: "Making a model of what was learned so far.",
   elsewhere: "Another program trains this run; it can be watched here, and steered there.",
 };
@@ -56,8 +57,15 @@ export function unwatch() {
 function listen() {
   source?.close();
   source = new EventSource(address(`runs/${name}/events`));
-  source.onerror = () => showTrouble(AWAY); // it goes on trying by itself
-  source.onopen = () => showTrouble("");
+  let isAway = false;
+  source.onerror = () => { // it goes on trying by itself
+    isAway = true;
+    showTrouble(AWAY);
+  };
+  source.onopen = () => {
+    if (isAway) showTrouble("");
+    isAway = false;
+  };
   source.onmessage = (event) => {
     const before = run?.state;
     run = JSON.parse(event.data);

@@ -22,7 +22,14 @@ from digitforge.studio.telling import stamp, tell, tell_briefly
 
 router = APIRouter()
 _LOOK = 0.4  # seconds between two looks at a run that is being watched
-_AT_WORK = ("starting", "training", "finishing", "stopping", "elsewhere")  # states of which there will be news
+_AT_WORK = (
+    "starting",
+    "training",
+    "pausing",
+    "finishing",
+    "stopping",
+    "elsewhere",
+)  # states of which there will be news
 
 
 @router.get("/choices")
