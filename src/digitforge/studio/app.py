@@ -66,8 +66,7 @@ def create_app(
 
 async def _say_error(request: Request, error: Exception) -> JSONResponse:
     """One sentence, without where on this machine the runs lie."""
-    place = f"{rooms_of(request).shelf.path}{os.sep}"
-    sentence = str(error).replace(place, "").replace(str(Path.home()), "~")
+    sentence = rooms_of(request).shelf.without_places(str(error))
     if isinstance(error, BusyError):
         return JSONResponse({"error": sentence}, 503, headers=_RETRY)
     return JSONResponse({"error": sentence}, 400 if isinstance(error, UserError) else 500)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,10 @@ class Shelf:
     def stopped_model(self, name: str) -> Path:
         """The model of a run that was stopped before its end."""
         return self.own / f"{name}.onnx"
+
+    def without_places(self, sentence: str) -> str:
+        """A sentence without where on this machine the runs and the home folder lie."""
+        return sentence.replace(f"{self.path}{os.sep}", "").replace(str(Path.home()), "~")
 
     def forget(self, name: str) -> None:
         """Drop what the studio keeps of a run."""

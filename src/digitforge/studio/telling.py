@@ -56,12 +56,12 @@ def tell_briefly(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any
     told: dict[str, Any] = {"name": name, "state": "failed", "problem": "", "images": 0, "total": 0}
     if not folder.recipe.is_file():
         told["state"] = "starting" if worker is not None else "failed"
-        told["problem"] = _private(last_words(shelf.log(name)).removeprefix(_ERROR), shelf.path)
+        told["problem"] = shelf.without_places(last_words(shelf.log(name)).removeprefix(_ERROR))
         return told
     try:
         recipe, samples = folder.read_recipe(), folder.samples()
     except DigitforgeError as error:
-        return told | {"problem": _private(str(error), shelf.path)}
+        return told | {"problem": shelf.without_places(str(error))}
     told |= {
         "recipe": recipe.name,
         "data": recipe.data.name,
@@ -74,7 +74,7 @@ def tell_briefly(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any
     if told["state"] == "training" and worker is not None and trainings.is_pausing(worker):
         told["state"] = "pausing"
     if told["state"] == "paused":
-        told["problem"] = _problem(last_words(shelf.log(name)), shelf.path)
+        told["problem"] = shelf.without_places(_problem(last_words(shelf.log(name))))
     return told
 
 
@@ -137,18 +137,13 @@ def _progress(
     return told
 
 
-def _problem(said: str, path: Path) -> str:
+def _problem(said: str) -> str:
     """What a process came to grief of, by its last line; "" where it ended as it should."""
     if not said or said.startswith((_STOPPED, _LAST)):
         return ""
     if said.startswith(_ERROR):
-        return _private(said.removeprefix(_ERROR), path)
+        return said.removeprefix(_ERROR)
     return "its process ended without a word; it can go on from where it was last saved"
-
-
-def _private(sentence: str, path: Path) -> str:
-    """A sentence without where on this machine the runs and the home folder lie."""
-    return sentence.replace(f"{path}/", "").replace(str(Path.home()), "~")
 
 
 def _changed(path: Path) -> float:

@@ -88,5 +88,6 @@ def tiles(images: Images) -> dict[str, Any]:
 
 
 def _attached(takeaway: Takeaway) -> Response:
-    disposition = f'attachment; filename="{takeaway.name}"'
+    plain = takeaway.name.encode("ascii", "replace").decode().replace("?", "_")  # all that a header can hold
+    disposition = f'attachment; filename="{plain}"'
     return Response(takeaway.content, media_type=takeaway.media, headers={"Content-Disposition": disposition})
