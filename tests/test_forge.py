@@ -260,6 +260,30 @@ def test_an_unconditional_model_in_colour_is_unlabelled(tmp_path: Path, classifi
         forge.generate(3)
 
 
+def test_variety_scales_the_latents(model: Path) -> None:
+    forge = Forge.load(model)
+    usual, less = forge.latents(7, 20, seed=1), forge.latents(7, 20, seed=1, variety=0.5)
+    assert np.array_equal(less, usual / 2)
+    assert np.array_equal(forge.generate(7, 20, seed=1, variety=0.5).images, forge.draw(less, np.full(20, 7)))
+    assert np.array_equal(forge.generate(7, 20, seed=1, variety=1).images, forge.generate(7, 20, seed=1).images)
+
+
+def test_without_variety_all_images_of_a_digit_are_one(model: Path) -> None:
+    images = Forge.load(model).generate(7, 20, variety=0).images
+    assert (images == images[0]).all()
+
+
+def test_variety_reaches_what_a_classifier_chooses(tmp_path: Path, classifier: Classifier) -> None:
+    forge = Forge.load(write_model(tmp_path / "model.onnx", conditional=False), classifier=classifier)
+    assert forge.generate_with_yield(4, 20, variety=0.1).share > forge.generate_with_yield(4, 20).share
+
+
+@pytest.mark.parametrize("variety", [-0.1, 1.6, float("nan")])
+def test_variety_has_bounds(model: Path, variety: float) -> None:
+    with pytest.raises(UserError, match=r"variety lies in 0 to 1\.5"):
+        Forge.load(model).generate(7, variety=variety)
+
+
 def test_a_run_folder_stands_for_its_model(model: Path) -> None:
     assert Forge.load(model.parent).path == model
     assert Forge.load(str(model.parent)).card.seed == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,12 +26,15 @@ BATCH = 500  # images drawn at once: bounds memory; from 32 to 1,000, express dr
 MAX_COUNT = 10_000_000  # images a call; more come from further seeds
 MAX_UNSUMMED = 1e-4  # how far from 1 the shares of a blend may sum up: float32 keeps seven digits
 MAX_BYTES = 4 * 1024**3  # what generate() may hold in memory; batches() needs no more than one batch
+MAX_VARIETY = 1.5  # far enough to see that latents which training hardly ever met draw badly
 UNLABELLED = ("unlabelled",)  # the names of digits that nobody told or read a label of
 
 # A digit that an unconditional model draws less often than this, once so many images were drawn, is given up.
 HOPELESS_YIELD = 1 / 200
 HOPELESS_SHARE = 1 / 20  # ... and than so much of its share in training, where that is below 1/10
 HOPELESS_AFTER = 20_000  # images; a model of ten digits yields about 1/10, so a common digit never comes near
+
+LatentSource = Callable[[int], Latents]  # the next so many latents, float32 [count, Z]
 
 
 @dataclass(frozen=True)
@@ -119,20 +122,25 @@ class Forge:
             raise ModelError(f"{self.path.name} {known} {_enumerate(self.names)}, not {name!r}; ask for one of these")
         return self.card.names.index(name)
 
-    def generate(self, digit: int | str | None = None, count: int = 64, seed: int = 0) -> Digits:
+    def generate(self, digit: int | str | None = None, count: int = 64, seed: int = 0, variety: float = 1.0) -> Digits:
         """Draw `count` digits: uint8 images [count, C, H, W], 0..255, and int64 labels [count].
 
         digit: the name of the one label to draw. None: the labels follow the training frequencies, each label's count
         within one of its share, in random order; what an unconditional model draws is labelled by the pinned
         classifier, or named UNLABELLED where that can't read it.
         seed: 0 to 2**32 - 1; one seed and model file give one result; a digit's latents don't depend on count.
-        Raises ModelError if the model can't draw the digit, UserError for a count or seed that is out of range.
+        variety: 0 to 1.5, what latents are multiplied by. 1 draws as in training; less keeps nearer to the average
+        digit, cleaner and more alike; more strays further than training did. Like the truncation of Brock et al.
+        ("Large scale GAN training for high fidelity natural image synthesis", 2019), with scaling for resampling.
+        Raises ModelError if the model can't draw the digit, UserError for a number that is out of range.
         """
-        return self.generate_with_yield(digit, count, seed).digits
+        return self.generate_with_yield(digit, count, seed, variety).digits
 
-    def generate_with_yield(self, digit: int | str | None = None, count: int = 64, seed: int = 0) -> Drawn:
+    def generate_with_yield(
+        self, digit: int | str | None = None, count: int = 64, seed: int = 0, variety: float = 1.0
+    ) -> Drawn:
         """As generate(), with the number of images that were drawn for them."""
-        parts = self.batches(digit, count, seed)
+        parts = self.batches(digit, count, seed, variety)
         channels, height, width = self.card.shape
         if count * channels * height * width > MAX_BYTES:
             raise UserError(f"{count:,} images need more than {MAX_BYTES:,} bytes of memory; ask for fewer at once")
@@ -145,25 +153,27 @@ class Forge:
             done, drawn = done + len(part.digits), drawn + part.drawn
         return Drawn(Digits(images, labels, self.label_names), drawn)
 
-    def batches(self, digit: int | str | None = None, count: int = 64, seed: int = 0) -> Iterator[Drawn]:
+    def batches(
+        self, digit: int | str | None = None, count: int = 64, seed: int = 0, variety: float = 1.0
+    ) -> Iterator[Drawn]:
         """What generate() draws, in parts of at most 500 images, one in memory at a time.
 
         What is asked for is checked at once, before the first part is drawn; a digit that turns out too rare raises
         ModelError on the way.
         """
-        label, rng = self._checked(digit, count), stream(seed, "generate")
+        label, draw_some = self._checked(digit, count), self._latent_source(seed, variety)
         if self.is_told:
-            return self._draw_told(rng, label, count, seed)
+            return self._draw_told(draw_some, label, count, seed)
         if label is None:
-            return self._draw_freely(rng, count)
-        return (drawn for drawn, _ in self._draw_chosen(rng, label, count, self._chooser()))
+            return self._draw_freely(draw_some, count)
+        return (drawn for drawn, _ in self._draw_chosen(draw_some, label, count, self._chooser()))
 
-    def latents(self, digit: int | str | None = None, count: int = 64, seed: int = 0) -> Latents:
+    def latents(self, digit: int | str | None = None, count: int = 64, seed: int = 0, variety: float = 1.0) -> Latents:
         """The latents float32 [count, Z] that generate() makes its images of, in their order; raises as it does."""
-        label, rng = self._checked(digit, count), stream(seed, "generate")
+        label, draw_some = self._checked(digit, count), self._latent_source(seed, variety)
         if self.is_told or label is None:
-            return self._latents(rng, count)
-        return np.concatenate([kept for _, kept in self._draw_chosen(rng, label, count, self._chooser())])
+            return draw_some(count)
+        return np.concatenate([kept for _, kept in self._draw_chosen(draw_some, label, count, self._chooser())])
 
     def draw(self, latents: Latents, labels: Labels | None = None) -> Images:
         """The images of given latents: uint8 [N, C, H, W], 0..255, from float32 [N, Z].
@@ -202,6 +212,13 @@ class Forge:
             raise UserError(f"a count of images lies in 1 to {MAX_COUNT:,}, not at {count:,}")
         return None if digit is None else self.label_of(digit)
 
+    def _latent_source(self, seed: int, variety: float) -> LatentSource:
+        """What gives so many latents of a seed at each call."""
+        if not 0 <= variety <= MAX_VARIETY:  # which refuses what is no number, too
+            raise UserError(f"variety lies in 0 to {MAX_VARIETY}, not at {variety:g}; 1 draws as in training")
+        rng, latent, factor = stream(seed, "generate"), self.card.latent, np.float32(variety)
+        return lambda count: draw_latents(rng, count, latent.size, latent.distribution) * factor
+
     def _chooser(self) -> Classifier:
         """What picks a digit out of the images of a model that isn't told one."""
         if self.classifier is None:
@@ -211,24 +228,24 @@ class Forge:
             )
         return self.classifier
 
-    def _draw_told(self, rng: np.random.Generator, label: int | None, count: int, seed: int) -> Iterator[Drawn]:
+    def _draw_told(self, draw_some: LatentSource, label: int | None, count: int, seed: int) -> Iterator[Drawn]:
         if label is None:
             labels = spread_labels(stream(seed, "labels"), self.card.frequencies, count)
         else:
             labels = np.full(count, label, np.int64)
         for start in range(0, len(labels), BATCH):
             told = labels[start : start + BATCH]
-            yield Drawn(Digits(self._run(self._latents(rng, len(told)), told), told, self.card.names), len(told))
+            yield Drawn(Digits(self._run(draw_some(len(told)), told), told, self.card.names), len(told))
 
-    def _draw_freely(self, rng: np.random.Generator, count: int) -> Iterator[Drawn]:
+    def _draw_freely(self, draw_some: LatentSource, count: int) -> Iterator[Drawn]:
         for start in range(0, count, BATCH):
             size = min(BATCH, count - start)
-            images = self._run(self._latents(rng, size), np.zeros(size, np.int64))
+            images = self._run(draw_some(size), np.zeros(size, np.int64))
             labels = self._read(images, self.classifier) if self.classifier else np.zeros(size, np.int64)
             yield Drawn(Digits(images, labels, self.label_names), size)
 
     def _draw_chosen(
-        self, rng: np.random.Generator, label: int, count: int, classifier: Classifier
+        self, draw_some: LatentSource, label: int, count: int, classifier: Classifier
     ) -> Iterator[tuple[Drawn, Latents]]:
         """Draw, and keep what the classifier takes for `label`, with its latents, until `count` are kept."""
         wanted = classifier.names.index(self.card.names[label])
@@ -236,7 +253,7 @@ class Forge:
         hopeless = min(HOPELESS_YIELD, HOPELESS_SHARE * share)
         kept = drawn = 0
         while kept < count:
-            latents = self._latents(rng, BATCH)
+            latents = draw_some(BATCH)
             images = self._run(latents, np.zeros(BATCH, np.int64))
             places = np.flatnonzero(classifier.read(images).labels == wanted)[: count - kept]
             kept += len(places)
@@ -256,9 +273,6 @@ class Forge:
         places = classifier.read(images).logits[:, columns].argmax(1)
         labels: Labels = np.asarray(self.card.trained, np.int64)[places]
         return labels
-
-    def _latents(self, rng: np.random.Generator, count: int) -> Latents:
-        return draw_latents(rng, count, self.card.latent.size, self.card.latent.distribution)
 
     def _run_in_batches(self, latents: Latents, labels: Labels, blends: NDArray[np.float32] | None = None) -> Images:
         images = np.empty((len(latents), *self.card.shape), np.uint8)

@@ -41,6 +41,14 @@ def test_a_run_folder_is_a_model(folder: Path) -> None:
     assert len(np.load("x.npz")["labels"]) == 3
 
 
+def test_variety_is_passed_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "model.onnx", "--digit", "3", "--variety", "0", "--out", "x.npz"]) == 0
+    with np.load(folder / "x.npz") as arrays:
+        assert (arrays["images"] == arrays["images"][0]).all()
+    assert main(["generate", "model.onnx", "--variety", "2"]) == 2
+    assert "variety lies in 0 to 1.5" in capsys.readouterr().err
+
+
 def test_an_npz_holds_the_digit_the_count_and_the_seed(folder: Path) -> None:
     assert main(["generate", "model.onnx", "--digit", "3", "--count", "1200", "--seed", "5", "--out", "x.npz"]) == 0
     with np.load("x.npz") as arrays:

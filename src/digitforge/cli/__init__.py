@@ -21,6 +21,7 @@ from digitforge.cli.interpolate import interpolate
 from digitforge.cli.recipes import recipes
 from digitforge.cli.specialists import specialists
 from digitforge.cli.study import study
+from digitforge.cli.studio import studio
 from digitforge.cli.train import train
 from digitforge.errors import DigitforgeError
 
@@ -40,6 +41,7 @@ app.add_typer(study, name="study")
 app.command()(recipes)
 app.command()(data)
 app.command()(bench)
+app.command()(studio)
 
 
 def _print_version(is_wanted: bool) -> None:

@@ -25,6 +25,9 @@ def generate(
     ] = None,
     count: Annotated[int, typer.Option(help="How many images.")] = 64,
     seed: Annotated[int, typer.Option(help="Another seed, other digits.")] = 0,
+    variety: Annotated[
+        float, typer.Option(help="0 to 1.5: below 1 cleaner and more alike, above 1 wilder than in training.")
+    ] = 1.0,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -38,7 +41,7 @@ def generate(
     from digitforge.writing import Order, as_file_name, check, free_path, write
 
     forge = Forge.load(model)
-    batches = forge.batches(digit, count, seed)
+    batches = forge.batches(digit, count, seed, variety)
     names = forge.label_names
     path = out or free_path(Path("digits.png" if digit is None else f"digit-{as_file_name(digit)}.png"))
     order = Order(path.expanduser(), count, forge.card.shape, names, seed)

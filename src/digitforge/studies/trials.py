@@ -72,7 +72,7 @@ class Trial:
 
 
 def is_alike(run: Recipe, asked: Recipe) -> bool:
-    """Whether a run's resolved recipe is the one that is asked for, its length aside; of its data as far as either says."""
+    """Whether a run's resolved recipe is the one asked for, its length aside, and its data, as far as either says."""
     hashes = {run.data.sha256, asked.data.sha256} - {""}
     return run.name == asked.name and _learned(run) == _learned(asked) and len(hashes) < 2
 

@@ -1,0 +1,39 @@
+"""`digitforge studio`: the page in the browser."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digitforge.errors import UserError
+
+_NEEDED = ("fastapi", "uvicorn", "psutil")  # of the extra `studio`
+
+
+def studio(
+    port: Annotated[
+        int | None, typer.Option(help="Where it listens.", min=1, max=65535, show_default="8028, or a free one")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Who can reach it; 0.0.0.0 lets the whole network in.")] = "127.0.0.1",
+    runs: Annotated[Path, typer.Option(help="The folder of runs.")] = Path("runs"),
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> None:
+    """Open the studio: train, watch, generate, explore and compare in the browser."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"the studio needs {', '.join(missing)}, which the plain install leaves out: "
+            "pip install 'digitforge[studio]'"
+        )
+    from digitforge.studio.serve import is_local, serve
+
+    def say(address: str) -> None:
+        typer.echo(f"digitforge studio: {address}")
+        if not is_local(host):
+            typer.echo("whoever reaches this machine can now train and generate on it; there is no password")
+        typer.echo("Ctrl-C ends it; trainings go on, and the studio finds them again")
+
+    serve(runs.expanduser().resolve(), host, port, browser, say)

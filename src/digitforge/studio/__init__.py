@@ -1,0 +1,1 @@
+"""The studio: a page in the browser to train, watch, generate, explore and compare, served on this machine."""

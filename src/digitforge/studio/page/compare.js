@@ -1,0 +1,59 @@
+// The view Compare: chosen runs on the page that the report writes.
+
+import { address, ask } from "./api.js";
+import { at, chosenChips, fillChips, showTrouble } from "./dom.js";
+
+const MOST = 6; // runs, as the server allows
+const FIRST = 2; // chosen when the view is opened
+const MARGIN = 48; // pixels under the report
+const PROMISE = "The same page as digitforge compare writes.";
+
+let isBuilt = false;
+
+/** Shows the view with the runs that have anything to show. */
+export async function openCompare() {
+  if (!isBuilt) build();
+  const runs = (await ask("runs")).filter((run) => run.recipe && run.images > 0).map((run) => run.name);
+  const before = chosenChips(at("comparable")).filter((name) => runs.includes(name));
+  fillChips(at("comparable"), "checkbox", "run", runs.map((name) => [name, name]), before.length ? before : runs.slice(0, FIRST));
+  at("compare-hint").textContent = runs.length ? PROMISE : "There are no runs yet: train one first.";
+  at("choose-runs").querySelector("button").disabled = !runs.length;
+}
+
+function build() {
+  isBuilt = true;
+  at("choose-runs").addEventListener("submit", compare);
+  at("report").addEventListener("load", arrived);
+  addEventListener("resize", fit);
+}
+
+function compare(event) {
+  event.preventDefault();
+  const chosen = chosenChips(at("comparable"));
+  if (!chosen.length || chosen.length > MOST) {
+    showTrouble(`Choose one to ${MOST} runs, not ${chosen.length}.`);
+    return;
+  }
+  showTrouble("");
+  at("compare-hint").textContent = "Drawing the curves …";
+  const query = new URLSearchParams(chosen.map((name) => ["run", name]));
+  at("report").src = `${address("compare")}?${query}`; // by its address, since it brings a policy of its own
+}
+
+/** Shows the report, or why there is none. */
+function arrived() {
+  const page = at("report").contentDocument;
+  if (!page || page.URL === "about:blank") return;
+  const isReport = page.contentType === "text/html";
+  at("report").hidden = !isReport;
+  at("compare-hint").textContent = isReport ? PROMISE : "";
+  if (isReport) fit();
+  else showTrouble(JSON.parse(page.body.textContent).error);
+}
+
+/** Gives the report all its height, so that the page scrolls and not a window in it. */
+function fit() {
+  const report = at("report");
+  const body = report.contentDocument?.body;
+  if (!report.hidden && body) report.style.height = `${Math.ceil(body.getBoundingClientRect().height) + MARGIN}px`;
+}

@@ -1,0 +1,106 @@
+// The view Explore: walk through latents, go between two digits, and ask the discriminator.
+
+import { ask } from "./api.js";
+import { anySeed, at, fillSelect, make, newestOnly, whenQuiet } from "./dom.js";
+import { openEye, saidOpinion } from "./eye.js";
+import { chooseModel } from "./models.js";
+import { cut, tilesOf } from "./tiles.js";
+
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const FARTHEST = 50; // steps, as the server allows
+
+let model = null;
+let isBuilt = false;
+let place = { x: 0, y: 0, seed: 0 };
+let ways = { seed: 0, answer: null };
+
+/** Shows the view, with the model that the address names. */
+export async function openExplore(wanted) {
+  if (!isBuilt) build();
+  await take(wanted);
+}
+
+function build() {
+  isBuilt = true;
+  at("explored").addEventListener("change", () => take(at("explored").value));
+  at("walk-digit").addEventListener("change", look);
+  at("stride").addEventListener("input", whenQuiet(look));
+  at("elsewhere").addEventListener("click", () => {
+    place = { x: 0, y: 0, seed: anySeed() };
+    look();
+  });
+  at("walk").addEventListener("keydown", (event) => {
+    if (!(event.key in STEPS)) return;
+    event.preventDefault();
+    step(...STEPS[event.key]);
+  });
+  for (const id of ["start", "end"]) at(id).addEventListener("change", go);
+  at("other-ways").addEventListener("click", () => {
+    ways.seed = anySeed();
+    go();
+  });
+  at("share").addEventListener("input", showStop);
+}
+
+async function take(wanted) {
+  model = await chooseModel(at("explored"), wanted);
+  const digits = model.can_choose ? model.labels : [];
+  const walked = at("walk-digit").value;
+  fillSelect(at("walk-digit"), model.is_told ? digits : [["", "any"]], digits.includes(walked) ? walked : digits[3 % digits.length]);
+  fillSelect(at("start"), digits, digits.includes(at("start").value) ? at("start").value : digits[3 % digits.length]);
+  fillSelect(at("end"), digits, digits.includes(at("end").value) ? at("end").value : digits[8 % digits.length]);
+  place = { ...place, x: 0, y: 0 };
+  await Promise.all([look(), digits.length ? go() : null, openEye(model)]);
+}
+
+function step(right, down) {
+  const bounded = (value) => Math.min(Math.max(value, -FARTHEST), FARTHEST);
+  place = { ...place, x: bounded(place.x + right), y: bounded(place.y + down) };
+  look();
+}
+
+const look = newestOnly(async (signal) => {
+  const wish = { model: model.name, digit: at("walk-digit").value || null, stride: at("stride").value, ...place };
+  const answer = await ask("walk", wish, signal);
+  const middle = (answer.count - 1) / 2;
+  const tiles = tilesOf(answer);
+  tiles.forEach((tile, number) => {
+    const [right, down] = [(number % answer.columns) - (answer.columns - 1) / 2, Math.floor(number / answer.columns) - (answer.columns - 1) / 2];
+    tile.classList.toggle("here", number === middle);
+    if (answer.scores) tile.append(bar(answer, number));
+    tile.addEventListener("click", () => step(right, down));
+  });
+  at("walk").replaceChildren(...tiles);
+  at("walk").setAttribute("aria-label", `Drawings around you, ${place.x} steps right and ${place.y} down of where you began`);
+  at("walk-hint").textContent = answer.scores
+    ? `The bar under each drawing is the discriminator’s opinion: the longer, the more real. ${saidOpinion(answer.scores[middle], answer.probabilities?.[middle])}`
+    : "The discriminator’s opinion of each drawing is shown for runs of your own that have finished.";
+});
+
+/** The opinion of one drawing, as long as its share between the least and the most real one here, or as its chance. */
+function bar(answer, number) {
+  const [least, most] = [Math.min(...answer.scores), Math.max(...answer.scores)];
+  const length = answer.probabilities ? answer.probabilities[number] : (answer.scores[number] - least) / Math.max(most - least, 1e-9);
+  const filled = make("i");
+  filled.style.width = `${Math.round(100 * length)}%`;
+  return make("span", { className: "opinion" }, filled);
+}
+
+const go = newestOnly(async (signal) => {
+  const wish = { model: model.name, start: at("start").value, end: at("end").value, seed: ways.seed };
+  ways.answer = await ask("between", wish, signal);
+  at("share").max = ways.answer.stops - 1;
+  at("between").replaceChildren(...tilesOf(ways.answer, 0, ways.answer.paths));
+  showStop();
+});
+
+function showStop() {
+  const { answer } = ways;
+  if (!answer) return;
+  const stop = Number(at("share").value);
+  [...at("between").children].forEach((tile, path) => cut(tile, answer, stop * answer.paths + path));
+  const percent = Math.round((100 * stop) / (answer.stops - 1));
+  at("share").setAttribute("aria-valuetext", `${percent} %`);
+  const [start, end] = [at("start").value, at("end").value];
+  at("between-hint").textContent = start === end ? `From one ${start} to another: ${percent} % of the way.` : `${100 - percent} % ${start}, ${percent} % ${end}.`;
+}

@@ -1,0 +1,89 @@
+// The view Generate: digits and numbers from a model, to look at and to take away.
+
+import { address, ask } from "./api.js";
+import { anySeed, at, chosenChips, fillChips, newestOnly, said, whenQuiet } from "./dom.js";
+import { chooseModel, saidModel } from "./models.js";
+import { tilesOf } from "./tiles.js";
+
+let model = null;
+let isBuilt = false;
+
+/** Shows the view, with the model that the address names. */
+export async function openGenerate(wanted) {
+  if (!isBuilt) build();
+  await take(wanted);
+}
+
+function build() {
+  isBuilt = true;
+  const soon = whenQuiet(redraw);
+  for (const id of ["count", "variety", "seed"]) at(id).addEventListener("input", soon);
+  at("digits").addEventListener("change", soon);
+  at("number").addEventListener("input", () => {
+    at("number").value = at("number").value.replace(/[^0-9]/g, "");
+    soon();
+  });
+  at("another").addEventListener("click", () => {
+    at("seed").value = anySeed();
+    redraw();
+  });
+  at("model").addEventListener("change", () => take(at("model").value));
+  at("wish").addEventListener("submit", (event) => {
+    event.preventDefault();
+    redraw();
+  });
+}
+
+async function take(wanted) {
+  model = await chooseModel(at("model"), wanted);
+  at("model-hint").textContent = saidModel(model);
+  const [before] = chosenChips(at("digits"));
+  const labels = model.can_choose ? model.labels : [];
+  fillChips(at("digits"), "radio", "digit", [["", "any"], ...labels.map((label) => [label, label])], [labels.includes(before) ? before : ""]);
+  redraw();
+}
+
+function redraw() {
+  at("count-said").value = at("count").value;
+  at("variety-said").value = Number(at("variety").value).toFixed(2);
+  at("variety-hint").textContent = saidVariety(Number(at("variety").value));
+  drawDigits();
+  drawNumber();
+}
+
+const drawDigits = newestOnly(async (signal) => {
+  const [digit] = chosenChips(at("digits"));
+  const wish = { model: model.name, digit: digit || null, count: at("count").value, ...chance() };
+  for (const kind of ["png", "npz", "zip"]) at(`take-${kind}`).href = address(`digits.${kind}`, wish);
+  const answer = await ask("digits", wish, signal);
+  at("drawn").replaceChildren(...tilesOf(answer));
+  at("drawn").setAttribute("aria-label", `Drawn digits: ${answer.labels.join(" ")}`);
+  const picked = answer.drawn > answer.count ? ` Of ${said(answer.drawn)} drawings, those that a classifier read as ${digit}.` : "";
+  at("drawn-hint").textContent = `${said(answer.count)} digits from seed ${wish.seed}.${picked}`;
+});
+
+const drawNumber = newestOnly(async (signal) => {
+  const text = at("number").value;
+  const isThere = text.length > 0;
+  at("take-number").toggleAttribute("aria-disabled", !isThere);
+  if (!isThere) {
+    at("written").replaceChildren();
+    at("number-hint").textContent = "Nothing typed yet.";
+    return;
+  }
+  const wish = { model: model.name, text, ...chance() };
+  at("take-number").href = address("number.png", wish);
+  const answer = await ask("number", wish, signal);
+  at("written").replaceChildren(...tilesOf(answer));
+  at("written").setAttribute("aria-label", `${text} in drawn digits`);
+  at("number-hint").textContent = "";
+});
+
+const chance = () => ({ seed: at("seed").value || "0", variety: at("variety").value });
+
+function saidVariety(variety) {
+  if (variety < 0.05) return "None: the one average digit, again and again.";
+  if (variety < 0.95) return "Less than in training: cleaner, and more alike.";
+  if (variety <= 1.05) return "As in training.";
+  return "More than in training: wilder, and sometimes no digit at all.";
+}

@@ -1,0 +1,29 @@
+// The studio's page: four views, one of which is shown; the address says which.
+
+import { at, showTrouble } from "./dom.js";
+import { openCompare } from "./compare.js";
+import { openExplore } from "./explore.js";
+import { openGenerate } from "./generate.js";
+import { openTrain } from "./train.js";
+
+const views = { train: openTrain, generate: openGenerate, explore: openExplore, compare: openCompare };
+
+/** Shows the view that the address names: "#train", or "#train/RUN" with what is watched there. */
+async function show() {
+  const [wanted, detail] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const name = wanted in views ? wanted : "train";
+  for (const other of Object.keys(views)) at(other).hidden = other !== name;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  showTrouble("");
+  try {
+    await views[name](detail ?? "");
+  } catch (error) {
+    showTrouble(error.message);
+  }
+}
+
+addEventListener("hashchange", show);
+await show();

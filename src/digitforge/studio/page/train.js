@@ -1,0 +1,98 @@
+// The view Train: begin a run, see all runs, and watch one.
+
+import { ask, tell } from "./api.js";
+import { at, chosenChips, fillChips, fillSelect, make, saidImages, showTrouble } from "./dom.js";
+import { unwatch, watch } from "./watched.js";
+
+const LENGTHS = [["15", "15 s"], ["60", "1 min"], ["300", "5 min"], ["900", "15 min"], ["3600", "1 h"], ["", "as the recipe says"]];
+const STATES = {
+  starting: "starting", training: "training", pausing: "pausing", finishing: "measuring", stopping: "stopping", elsewhere: "in training",
+  paused: "paused", stopped: "stopped", finished: "finished", failed: "failed",
+};
+const REFRESH = 4000; // milliseconds between two looks at the list of runs
+
+let choices = null;
+let watched = "";
+
+/** Shows the view, with a run to watch if the address names one. */
+export async function openTrain(run) {
+  if (!choices) await fillForm();
+  const runs = await listRuns();
+  const chosen = runs.find((each) => each.name === run) ?? runs[0];
+  watched = chosen?.name ?? "";
+  mark();
+  if (chosen) watch(chosen.name, listRuns);
+  else unwatch();
+}
+
+async function fillForm() {
+  choices = await ask("choices");
+  fillSelect(at("recipe"), choices.recipes.map((each) => [each.name, each.name]), "express");
+  fillSelect(at("data"), choices.data.map((each) => [each.name, each.name]), "mnist");
+  fillChips(at("lengths"), "radio", "seconds", LENGTHS, ["60"]);
+  fillChips(at("run-digits"), "checkbox", "digits", [..."0123456789"].map((digit) => [digit, digit]));
+  at("recipe").addEventListener("change", explain);
+  at("data").addEventListener("change", explain);
+  at("new-run").addEventListener("submit", begin);
+  explain();
+  setInterval(() => {
+    if (!at("train").hidden && !document.hidden) listRuns().catch(() => {});
+  }, REFRESH);
+}
+
+function explain() {
+  const recipe = choices.recipes.find((each) => each.name === at("recipe").value);
+  const data = choices.data.find((each) => each.name === at("data").value);
+  const origin = recipe.document === "ours" ? "Our own" : `From document ${recipe.document}`;
+  at("recipe-hint").textContent = `${recipe.summary}. ${origin}.`;
+  const fetched = data.is_here || data.name === "mnist-5k" ? "" : " Fetched from the network first.";
+  at("data-hint").textContent = `${data.description[0].toUpperCase()}${data.description.slice(1)}.${fetched}`;
+}
+
+async function begin(event) {
+  event.preventDefault();
+  const button = event.submitter ?? event.target.querySelector("button[type=submit]");
+  button.disabled = true;
+  const [seconds] = chosenChips(at("lengths"));
+  const wish = {
+    recipe: at("recipe").value,
+    data: at("data").value,
+    digits: chosenChips(at("run-digits")),
+    seconds: seconds ? Number(seconds) : null,
+    seed: Number(at("run-seed").value),
+    name: at("run-name").value || null,
+  };
+  try {
+    const { name } = await tell("runs", wish);
+    at("run-name").value = "";
+    location.hash = `train/${name}`;
+    if (watched === name) await openTrain(name);
+    at("watched").scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    showTrouble(error.message);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function listRuns() {
+  const runs = await ask("runs");
+  const items = runs.map((run) => {
+    const link = make("a", { href: `#train/${run.name}` }, make("span", { className: "name", textContent: run.name }), " ", pill(run.state));
+    const what = run.recipe ? `${run.recipe} on ${run.data}, ${saidImages(run)} images` : run.problem;
+    return make("li", {}, link, make("small", { textContent: what }));
+  });
+  if (!items.length) items.push(make("li", { className: "hint", textContent: "None yet: start one above." }));
+  at("runs").replaceChildren(...items);
+  mark();
+  return runs;
+}
+
+function mark() {
+  for (const link of at("runs").querySelectorAll("a")) {
+    if (link.hash === `#train/${watched}`) link.setAttribute("aria-current", "true");
+  }
+}
+
+/** A word for where a run stands. */
+export const pill = (state) => make("span", { className: `pill ${state}`, textContent: STATES[state] ?? state });

@@ -1,0 +1,238 @@
+// The run that is watched: its picture growing from noise to digits, its curves, and what it says of itself.
+
+import { address, tell } from "./api.js";
+import { chart, key } from "./charts.js";
+import { at, make, said, saidImages, saidTime, showTrouble } from "./dom.js";
+import { pill } from "./train.js";
+
+const FILM_STEP = 260; // milliseconds a picture when a run's history is played
+const MAY = {
+  training: ["pause", "stop"], starting: ["stop"], paused: ["resume", "stop"], stopped: ["resume"],
+};
+const WORDS = {
+  pause: ["Pause", "Saves everything and frees the processor"],
+  resume: ["Go on", "Trains on from where it was saved"],
+  stop: ["Stop", "Ends the run here and makes a model of what it has learned"],
+};
+const WAITING = {
+  starting: "Reading the data, and measuring how fast this machine is. The first picture comes in some seconds.",
+  finishing: "All images have been seen. Now the model is written, and measured on ten thousand drawings of its own.",
+  pausing: "Saving its state. This takes as long as what it has under way.",
+  stopping: "Making a model of what was learned so far.",
+  elsewhere: "Another program trains this run; it can be watched here, and steered there.",
+};
+const AWAY = "the studio does not answer. What trains goes on; start digitforge studio again to see it.";
+
+let source = null; // the stream of events that is listened to
+let name = "";
+let run = null; // as it was last told
+let shown = null; // images of the sheet that is looked at; null: always the newest
+let film = 0; // the timer of a history that plays
+let changed = () => {};
+
+/** Watches a run until another one is watched; `whenChanged` is called when its state is another. */
+export function watch(wanted, whenChanged) {
+  changed = whenChanged;
+  if (wanted === name && source) return;
+  unwatch();
+  name = wanted;
+  build();
+  listen();
+}
+
+/** Watches nothing. */
+export function unwatch() {
+  source?.close();
+  clearInterval(film);
+  [source, name, run, shown, film] = [null, "", null, null, 0];
+  at("watched").replaceChildren(
+    make("div", { className: "card empty" },
+      make("h2", { textContent: "Nothing is being trained yet" }),
+      make("p", { textContent: "Press Start training. The generator begins with noise, since it has never seen a digit; "
+        + "all that it learns, it learns from what the discriminator says. You will watch the same hundred drawings, "
+        + "and see them become digits." })),
+  );
+}
+
+function listen() {
+  source?.close();
+  source = new EventSource(address(`runs/${name}/events`));
+  let isAway = false;
+  source.onerror = () => { // it goes on trying by itself
+    isAway = true;
+    showTrouble(AWAY);
+  };
+  source.onopen = () => {
+    if (isAway) showTrouble("");
+    isAway = false;
+  };
+  source.onmessage = (event) => {
+    const before = run?.state;
+    run = JSON.parse(event.data);
+    render();
+    if (run.state !== before) changed();
+    if (!(run.state in WAITING) && run.state !== "training") source.close(); // told in full; nothing more will come
+  };
+}
+
+// A page that nobody sees hears nothing: a browser keeps only six connections open, for all its pages together.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) source?.close();
+  else if (name) listen();
+});
+
+function build() {
+  at("watched").replaceChildren(
+    make("div", { className: "card" },
+      make("div", { className: "title" }, make("h2", { id: "run-title", textContent: name }), make("span", { id: "run-pill" }), make("div", { id: "run-buttons", className: "row" })),
+      make("p", { id: "run-what", className: "hint" }),
+      make("progress", { id: "run-progress", max: 1, value: 0, "aria-label": "Images seen" }),
+      make("p", { id: "run-numbers", className: "numbers" }),
+      make("p", { id: "run-waiting", className: "hint", role: "status" }),
+      make("p", { id: "run-problem", className: "problem", hidden: true })),
+    make("div", { className: "stage", id: "run-stage", hidden: true },
+      make("div", { className: "column" },
+        make("figure", { className: "card sheet" },
+          make("h3", { textContent: "What it draws" }),
+          make("img", { id: "sheet", alt: "" }),
+          make("div", { className: "row film" },
+            make("button", { id: "play", type: "button", textContent: "Play", title: "From the first picture to the newest" }),
+            make("input", { id: "when", type: "range", min: 0, max: 0, value: 0, "aria-label": "When in the training" }),
+            make("label", { className: "tick" }, make("input", { id: "real", type: "checkbox" }), " real digits")),
+          make("figcaption", { id: "sheet-caption", className: "hint" })),
+        make("p", { id: "run-diagnosis", className: "diagnosis", hidden: true })),
+      make("div", { id: "run-charts" })),
+  );
+  at("when").addEventListener("input", () => {
+    stopFilm();
+    const place = Number(at("when").value);
+    shown = place === run.sheets.length - 1 ? null : run.sheets[place];
+    renderSheet();
+  });
+  at("play").addEventListener("click", () => (film ? stopFilm() : playFilm()));
+  at("real").addEventListener("change", renderSheet);
+}
+
+function render() {
+  at("run-pill").replaceChildren(pill(run.state));
+  at("run-what").textContent = run.recipe ? `${run.recipe} on ${run.data}${run.digits.length ? `, only ${run.digits.join(", ")}` : ""}, seed ${run.seed}. ${run.summary ?? ""}.` : "";
+  at("run-waiting").textContent = WAITING[run.state] ?? "";
+  at("run-problem").hidden = !run.problem || run.state === "starting";
+  at("run-problem").textContent = run.problem;
+  at("run-progress").value = run.total ? Math.min(1, run.images / run.total) : 0;
+  at("run-progress").hidden = run.state === "finished" || run.state === "failed";
+  at("run-numbers").replaceChildren(...numbers());
+  renderButtons();
+  at("run-stage").hidden = !run.sheets?.length;
+  if (run.sheets?.length) renderSheet();
+  if (run.curves) at("run-charts").replaceChildren(...charts());
+  renderDiagnosis();
+}
+
+function numbers() {
+  const facts = [[saidImages(run), "images seen"]];
+  if (run.seconds) facts.push([saidTime(run.seconds), "of training"]);
+  if (run.speed && run.state === "training") facts.push([said(run.speed), "images a second"]);
+  if (run.left) facts.push([saidTime(run.left), "left"]);
+  return run.total ? facts.map(([value, what]) => make("span", {}, make("b", { textContent: value }), ` ${what}`)) : [];
+}
+
+function renderButtons() {
+  const wanted = MAY[run.state] ?? [];
+  const buttons = wanted.map((verb) => {
+    const button = make("button", { type: "button", textContent: WORDS[verb][0], title: WORDS[verb][1] });
+    button.addEventListener("click", () => steer(verb, button));
+    return button;
+  });
+  if (run.state === "finished" || run.state === "stopped") {
+    buttons.push(make("a", { className: "button", href: `#generate/${name}`, textContent: "Generate with it" }));
+  }
+  const box = at("run-buttons");
+  const same = [...box.children].map((each) => each.textContent).join() === buttons.map((each) => each.textContent).join();
+  if (!same) box.replaceChildren(...buttons); // else the one that has the focus would lose it
+}
+
+async function steer(verb, button) {
+  button.disabled = true;
+  at("run-waiting").textContent = { pause: "Saving its state …", stop: "Saving its state, then making a model …", resume: "Starting again …" }[verb];
+  try {
+    await tell(`runs/${name}/${verb}`);
+    showTrouble("");
+    if (run.state === "starting") { // it had not begun, and is gone
+      location.hash = "train";
+      return;
+    }
+  } catch (error) {
+    showTrouble(error.message);
+  } finally {
+    button.disabled = false;
+  }
+  listen();
+}
+
+function renderSheet() {
+  const images = shown !== null && run.sheets.includes(shown) ? shown : run.sheets.at(-1);
+  const isReal = at("real").checked && run.has_real;
+  const wanted = address(isReal ? `runs/${name}/real.png` : `runs/${name}/sheets/${images}.png`);
+  const picture = at("sheet");
+  if (picture.dataset.wanted !== wanted) {
+    picture.dataset.wanted = wanted;
+    const next = new Image(); // shown when it is there, so that nothing flickers
+    next.onload = () => {
+      if (picture.dataset.wanted === wanted) picture.src = next.src;
+    };
+    next.src = wanted;
+  }
+  picture.alt = isReal ? "Real digits in the same layout" : `What the generator drew after ${said(images)} images`;
+  at("when").max = run.sheets.length - 1;
+  at("when").value = run.sheets.indexOf(images);
+  at("when").setAttribute("aria-valuetext", `after ${said(images)} images`);
+  at("sheet-caption").textContent = isReal
+    ? "Real digits that it learns from: what the discriminator holds the drawings against."
+    : `After ${said(images)} images. The random numbers behind each place stay the same: what changes is what the generator makes of them.`;
+}
+
+function playFilm() {
+  let place = 0;
+  at("real").checked = false;
+  at("play").textContent = "Halt";
+  film = setInterval(() => {
+    shown = run.sheets[place];
+    renderSheet();
+    place += 1;
+    if (place >= run.sheets.length) stopFilm(true);
+  }, FILM_STEP);
+}
+
+function stopFilm(hasEnded = false) {
+  clearInterval(film);
+  film = 0;
+  if (hasEnded) shown = null;
+  at("play").textContent = "Play";
+}
+
+function charts() {
+  const curve = (quantity, title, colour) => ({ name: title, colour, points: run.curves[quantity] ?? [] });
+  const panels = [
+    ["How often the discriminator is right", [curve("accuracy.real_train", "real", "a"), curve("accuracy.real_held_out", "real, never seen", "c"), curve("accuracy.fake", "drawn", "b")], { low: 0, high: 1, percent: true },
+      "At 50 % it can only guess; near 100 % nothing fools it."],
+    ["Losses", [curve("loss.generator", "generator", "b"), curve("loss.discriminator", "discriminator", "a")], {},
+      "What each network tries to make small. One’s gain is the other’s loss, so neither runs to zero."],
+    ["Distance from real digits", [curve("figures.frechet", "Fréchet distance", "a")], { low: 0 },
+      "How far its drawings are, as a crowd, from real ones. Lower is better."],
+  ];
+  return panels.map(([title, curves, options, hint]) => {
+    const told = curves.filter(({ points }) => points.length);
+    if (!told.length) return "";
+    return make("figure", { className: "card chart" }, make("h3", { textContent: title }), key(told, options.percent),
+      chart(title, told, { whole: run.total, ...options }), make("figcaption", { className: "hint", textContent: hint }));
+  });
+}
+
+function renderDiagnosis() {
+  const box = at("run-diagnosis");
+  box.hidden = !run.is_diagnosed;
+  if (!run.is_diagnosed) return;
+  box.classList.toggle("wrong", run.diagnosis.length > 0);
+  box.textContent = run.diagnosis.length ? run.diagnosis.join(" ") : "Diagnosis: nothing is wrong as far as the run’s own numbers tell.";
+}

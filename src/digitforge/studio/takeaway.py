@@ -1,0 +1,70 @@
+"""What is taken away from the studio: digits as a picture, as arrays, or as a zip of pictures."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from digitforge.data.digits import Digits
+from digitforge.forge import Drawn, Forge
+from digitforge.sheets import enlarged, grid, png_bytes
+from digitforge.studio.bounds import FileKind, NumberWish
+from digitforge.writing import Order, as_file_name, write
+
+_MEDIA = {"png": "image/png", "npz": "application/octet-stream", "zip": "application/zip"}
+_NUMBER_SCALE = 4  # pixels for each pixel of a number's digits: fit to be pasted into a text
+
+
+@dataclass(frozen=True)
+class Takeaway:
+    """A file to download."""
+
+    name: str
+    media: str
+    content: bytes
+
+
+def pack(digits: Digits, seed: int, kind: FileKind, stem: str) -> Takeaway:
+    """Digits as a file of a kind: a labelled sheet, an .npz as `generate` writes it, or a zip of one PNG each."""
+    name, suffix = as_file_name(stem), "" if kind == "zip" else f".{kind}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}{suffix}"
+        order = Order(path, len(digits), digits.shape, digits.names, seed)
+        write(order, [Drawn(digits, len(digits))])
+        content = _zipped(path) if kind == "zip" else path.read_bytes()
+    return Takeaway(f"{name}.{kind}", _MEDIA[kind], content)
+
+
+def pack_number(digits: Digits, wish: NumberWish, kind: FileKind) -> Takeaway:
+    """A number's digits as a file: as a picture side by side, else as pack() has them, in their order."""
+    stem = f"number-{wish.text}-seed-{wish.seed}"
+    if kind != "png":
+        return pack(digits, wish.seed, kind, stem)
+    picture = enlarged(grid(digits.images, len(digits)), _NUMBER_SCALE)
+    return Takeaway(f"{stem}.png", _MEDIA[kind], png_bytes(picture))
+
+
+def write_number(forge: Forge, wish: NumberWish) -> Digits:
+    """The digits of a number in their order; a digit that comes again is drawn anew. Raises ModelError for what the
+    model does not know."""
+    supply = {
+        name: iter(forge.generate(name, wish.text.count(name), wish.seed, wish.variety).images)
+        for name in sorted(set(wish.text))
+    }
+    images = np.stack([next(supply[name]) for name in wish.text])
+    labels = np.asarray([forge.label_of(name) for name in wish.text], np.int64)
+    return Digits(images, labels, forge.card.names)
+
+
+def _zipped(folder: Path) -> bytes:
+    """The files of a folder; PNG is packed already, and a date would make equal digits unequal."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for path in sorted(folder.iterdir()):
+            archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes())
+    return stream.getvalue()

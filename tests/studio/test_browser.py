@@ -1,0 +1,215 @@
+"""The studio driven in a browser as a person would: a training is started, watched, left, found again and stopped."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright import sync_api
+
+from digitforge.studio.process import read_worker
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+IS_SHOWN = "() => document.querySelector('#sheet')?.naturalWidth > 0"
+PATIENCE = 180_000  # milliseconds for what takes two seconds on a machine that is not busy
+
+
+@dataclass
+class Studio:
+    """A studio that serves, and how to end it."""
+
+    process: subprocess.Popen[str]
+    address: str
+    runs: Path
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+
+
+def open_studio(runs: Path, cache: Path) -> Studio:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", "DIGITFORGE_CACHE": str(cache)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "digitforge", "studio", "--no-browser", "--runs", str(runs)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=_keep_to_one_core,
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().removeprefix("digitforge studio: ").strip()
+    return Studio(process, address, runs)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as driver:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox refuses to run as root
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: sync_api.Browser) -> Iterator[sync_api.Page]:
+    """A page that fails the test if a script fails or anything is asked of another machine."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: wrong.append(request.url) if not _is_own(request.url) else None)
+    yield page
+    context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def studio(runs: Path, tmp_path: Path) -> Iterator[Studio]:
+    studio = open_studio(runs, tmp_path / "cache")
+    yield studio
+    studio.end()
+    assert studio.process.returncode == 0
+
+
+def test_a_training_is_started_watched_left_found_again_and_stopped(
+    page: sync_api.Page, runs: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    studio = open_studio(runs, cache)
+    try:
+        page.goto(studio.address)
+        page.select_option("#data", "mnist-5k")
+        page.get_by_label("1 min").check()
+        page.get_by_text("More", exact=True).click()
+        page.fill("#run-name", "mine")
+        page.get_by_role("button", name="Start training").click()
+        page.wait_for_url("**/#train/mine")
+
+        wait_for(page, IS_SHOWN)
+        first = page.get_attribute("#sheet", "src")
+        seen = page.inner_text("#run-numbers")
+        wait_for(page, "before => document.querySelector('#run-numbers').innerText !== before", seen)
+        page.wait_for_selector("#run-charts svg .dot")
+
+        page.reload()
+        wait_for(page, IS_SHOWN)
+        assert page.inner_text("#run-title") == "mine"
+
+        page.goto("about:blank")
+        studio.end()  # the training goes on without the page and its server, ...
+        studio = open_studio(runs, cache)
+        page.goto(f"{studio.address}#train/mine")  # ... and is found again
+        page.wait_for_selector(".pill.training")
+        wait_for(
+            page,
+            "first => ![null, first].includes(document.querySelector('#sheet')?.getAttribute('src') ?? null)",
+            first,
+        )
+
+        page.get_by_role("button", name="Pause").click()
+        page.wait_for_selector("#run-pill .pill.paused")
+        page.get_by_role("button", name="Go on").click()
+        page.wait_for_selector("#run-pill .pill.training")
+        page.get_by_role("button", name="Stop").click()
+        page.wait_for_selector("#run-pill .pill.stopped")
+        page.get_by_role("link", name="Generate with it").click()
+        page.wait_for_selector("#drawn .tile")
+        assert page.input_value("#model") == "mine"
+    finally:
+        studio.end()
+        worker = read_worker(runs / ".studio" / "mine.json")
+        if worker is not None:
+            worker.interrupt()
+
+
+def test_digits_and_a_number_are_drawn_and_taken_away(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#generate/tiny-5")
+    page.locator("#digits").get_by_label("7").check()
+    page.wait_for_selector("#drawn[aria-label^='Drawn digits: 7 7 7']")
+    before = page.eval_on_selector("#drawn .tile", "tile => tile.style.backgroundImage")
+    page.get_by_role("button", name="Another").click()
+    wait_for(page, "before => document.querySelector('#drawn .tile').style.backgroundImage !== before", before)
+    page.fill("#number", "31a41")
+    page.wait_for_selector("#written[aria-label='3141 in drawn digits']")
+    assert page.locator("#written .tile").count() == 4
+    with page.expect_download() as number:
+        page.click("#take-number")
+    assert Image.open(number.value.path()).size == (4 * 112, 112)
+    with page.expect_download() as arrays:
+        page.click("#take-npz")
+    content = np.load(io.BytesIO(Path(arrays.value.path()).read_bytes()))
+    assert content["labels"].tolist() == [7] * 40
+
+
+def test_a_walk_by_keyboard_a_way_and_a_drawing(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#explore/tiny-5")
+    page.wait_for_selector("#walk .tile.here")
+    page.focus("#walk")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#walk[aria-label*='1 steps right and 0 down']")
+    page.focus("#share")
+    page.keyboard.press("End")
+    assert "100 % 8" in page.inner_text("#between-hint")
+    page.locator("#paper").scroll_into_view_if_needed()
+    box = page.locator("#paper").bounding_box()
+    assert box is not None
+    middle = box["x"] + box["width"] / 2
+    page.mouse.move(middle, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(middle, box["y"] + box["height"] - 40, steps=8)
+    page.mouse.up()
+    page.wait_for_selector("#verdict .verdict")
+    assert "Read as a 1" in page.inner_text("#verdict")
+
+
+def test_runs_are_compared(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#compare")
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_selector("#report:not([hidden])")
+    assert "held against each other" in page.frame_locator("#report").locator(".lead").inner_text()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_sticks_out_at_the_side(page: sync_api.Page, studio: Studio, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    for view, there in {
+        "train": "#runs a",
+        "generate": "#drawn .tile",
+        "explore": "#walk .tile",
+        "compare": "#comparable",
+    }.items():
+        page.goto(f"{studio.address}#{view}")
+        page.wait_for_selector(there)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def _keep_to_one_core() -> None:
+    """Trainings then take one thread: two that wait for each other crawl where other tests run beside them."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def wait_for(page: sync_api.Page, condition: str, given: object = None) -> None:
+    """Wait until a function of the page says so; asked from here, as the page's policy lets no text become a script."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(condition, given):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(100)
+
+
+def _is_own(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "data:", "blob:"))

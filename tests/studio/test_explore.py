@@ -1,0 +1,77 @@
+"""Explore: walks, ways between digits, and the discriminator's opinion over the wire."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from digitforge.data.catalogue import Entry
+from digitforge.studio import opinion as opinion_module
+from digitforge.studio.bounds import DRAWING_SIDE
+from tiny_runs import tiny_data
+
+
+def drawn(pixels: np.ndarray) -> str:
+    return base64.b64encode(pixels.astype(np.uint8).tobytes()).decode()
+
+
+def bar() -> np.ndarray:
+    """A one."""
+    pixels = np.zeros((DRAWING_SIDE, DRAWING_SIDE))
+    pixels[20:90, 50:60] = 255
+    return pixels
+
+
+def test_a_walk_shows_its_surroundings_with_opinions(client: TestClient) -> None:
+    answer = client.get("/api/walk?model=tiny-5&digit=3").json()
+    assert answer["count"] == len(answer["scores"]) == len(answer["probabilities"]) == 49
+    assert np.allclose(answer["probabilities"], 1 / (1 + np.exp(-np.asarray(answer["scores"]))))
+
+
+def test_the_model_in_the_package_has_no_discriminator(client: TestClient) -> None:
+    assert "scores" not in client.get("/api/walk?digit=3").json()
+    assert client.get("/api/judges").json() == ["tiny-5"]
+    assert "comes without" in client.get("/api/judges/pretrained/scale").json()["error"]
+
+
+def test_a_way_leads_from_one_digit_to_the_other(client: TestClient) -> None:
+    answer = client.get("/api/between?model=tiny-5&start=3&end=8").json()
+    assert answer["count"] == answer["paths"] * answer["stops"]
+
+
+def test_a_drawing_is_read_and_judged(client: TestClient) -> None:
+    answer = client.post("/api/opinion", json={"run": "tiny-5", "pixels": drawn(bar())}).json()
+    assert answer["read"] == answer["asked_as"] == "1"
+    assert 0 < answer["probability"] < 1
+    assert [each["label"] for each in answer["by_label"]] == list("0123456789")
+    assert answer["score"] == answer["by_label"][1]["score"]
+    low, high = answer["scale"]["fake"]
+    assert low < high
+    assert answer["scale"]["real"] is None  # its data are in no catalogue
+
+
+def test_real_digits_lay_down_the_scale_where_they_are_at_hand(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Entry("tiny", "", (1, 28, 28), 200, 30, (), (), lambda _: tiny_data(side=28))
+    monkeypatch.setattr(opinion_module, "catalogue", lambda: (entry,))
+    low, high = client.get("/api/judges/tiny-5/scale").json()["real"]
+    assert low < high
+
+
+@pytest.mark.parametrize("pixels", ["", "AAAA", "?" * 16728, drawn(bar())[:-4]])
+def test_what_is_no_drawing_is_refused(client: TestClient, pixels: str) -> None:
+    assert client.post("/api/opinion", json={"run": "tiny-5", "pixels": pixels}).status_code in (400, 422)
+
+
+def test_an_empty_paper_is_said(client: TestClient) -> None:
+    answer = client.post("/api/opinion", json={"run": "tiny-5", "pixels": drawn(np.zeros((112, 112)))})
+    assert "nothing drawn" in answer.json()["error"]
+
+
+def test_a_run_on_its_way_has_no_discriminator_yet(client: TestClient) -> None:
+    answer = client.post("/api/opinion", json={"run": "half", "pixels": drawn(bar())})
+    assert answer.status_code == 400

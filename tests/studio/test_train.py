@@ -1,0 +1,148 @@
+"""Train: runs as the page hears of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from digitforge.studio.rooms import SEATS
+from digitforge.studio.routes import train as train_routes
+from drawn_runs import grey_sheet, stats_line, write_run
+
+
+def test_choices_are_what_there_is(client: TestClient) -> None:
+    choices = client.get("/api/choices").json()
+    assert choices["recipes"][0]["name"] == "express"
+    assert [each["name"] for each in choices["data"]][:2] == ["mnist", "mnist-5k"]
+
+
+def test_runs_are_told_with_their_state(client: TestClient, runs: Path) -> None:
+    states = {run["name"]: run["state"] for run in client.get("/api/runs").json()}
+    assert states == {"tiny-5": "finished", "half": "elsewhere"}  # half is fresh, and nobody here trains it
+    for path in (runs / "half").rglob("*"):
+        os.utime(path, (time.time() - 600,) * 2)
+    os.utime(runs / "half" / "samples", (0, 0))
+    assert client.get("/api/runs/half").json()["state"] == "paused"
+
+
+def test_a_run_is_told_in_full(client: TestClient, runs: Path) -> None:
+    lines = [stats_line(100, 1), stats_line(200, 2, accuracy={"fake": 0.9}, diagnosis=["The generator has collapsed."])]
+    write_run(runs / "wrong", lines, sheets={0: 0, 150: 99}, real=1)
+    told = client.get("/api/runs/wrong").json()
+    assert told["sheets"] == [0, 150]
+    assert told["curves"]["loss.generator"] == [[100, pytest.approx(1.99)], [200, pytest.approx(1.98)]]
+    assert told["diagnosis"] == ["The generator has collapsed."]
+    assert (told["images"], told["total"], told["has_real"]) == (200, 640, True)
+
+
+def test_pictures_are_those_of_the_run_alone(client: TestClient, runs: Path) -> None:
+    assert client.get("/api/runs/half/sheets/300.png").content == grey_sheet(200)
+    assert client.get("/api/runs/half/real.png").content == grey_sheet(90)
+    assert client.get("/api/runs/half/sheets/301.png").status_code == 400
+    assert client.get("/api/runs/half/sheets/-1.png").status_code == 400
+    (runs / "half" / "real.png").unlink()
+    (runs / "half" / "real.png").symlink_to(runs / "tiny-5" / "recipe.toml")
+    assert client.get("/api/runs/half/real.png").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/runs/..",
+        "/api/runs/%2e%2e",
+        "/api/runs/..%2ftiny-5",
+        "/..%2f..%2fpyproject.toml",
+        "/%2e%2e/bounds.py",
+        "/.studio",
+    ],
+)
+def test_no_other_file_is_reached(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code in (400, 404, 422)
+    assert "studio" not in answer.text.replace("digitforge studio", "")
+
+
+def test_errors_tell_no_place_on_this_machine(client: TestClient, runs: Path) -> None:
+    (runs / "half" / "recipe.toml").write_text("no = recipe")
+    for path in ("/api/runs/half", "/api/compare?run=half"):
+        assert str(runs) not in client.get(path).text
+
+
+def test_a_run_that_has_ended_is_told_once_and_the_stream_ends(client: TestClient) -> None:
+    answer = client.get("/api/runs/tiny-5/events")
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    told = [json.loads(line[6:]) for line in answer.text.split("\n") if line.startswith("data: ")]
+    assert [each["state"] for each in told] == ["finished"]
+
+
+def test_a_run_on_its_way_is_told_again_when_it_has_news(
+    client: TestClient, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_routes, "_LOOK", 0.01)
+    looks = 0
+
+    def look(*given: object) -> int:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            (runs / "half" / "SHA256SUMS").write_text("")  # it has finished
+        return 0 if looks < 3 else looks
+
+    monkeypatch.setattr(train_routes, "stamp", look)
+    text = client.get("/api/runs/half/events").text
+    told = [json.loads(line[6:])["state"] for line in text.split("\n") if line.startswith("data: ")]
+    assert told == ["elsewhere", "finished"]
+
+
+def test_seats_to_watch_from_are_bounded_and_given_back(client: TestClient) -> None:
+    seats = client.app.state.rooms.seats  # type: ignore[attr-defined]
+    for _ in range(SEATS + 1):
+        assert client.get("/api/runs/tiny-5/events").status_code == 200
+    seats._value = 0
+    answer = client.get("/api/runs/tiny-5/events")
+    assert (answer.status_code, "too many" in answer.json()["error"]) == (503, True)
+
+
+def test_a_run_that_is_none_has_no_stream(client: TestClient) -> None:
+    assert client.get("/api/runs/none/events").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"seconds": 1},
+        {"seconds": 1e9},
+        {"seconds": float("inf")},
+        {"seed": -1},
+        {"name": "../up"},
+        {"name": "x" * 41},
+        {"digits": ["1"] * 27},
+        {"command": "rm"},
+        {"recipe": "x" * 41},
+    ],
+)
+def test_wishes_out_of_bounds_start_nothing(client: TestClient, wish: dict, runs: Path) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/api/runs", content=json.dumps(wish), headers=headers)
+    assert answer.status_code == 422
+    assert not list((runs / ".studio").iterdir())
+
+
+def test_only_what_can_be_steered_is(client: TestClient) -> None:
+    for verb, why in (("pause", "not being trained"), ("stop", "has finished"), ("resume", "has finished")):
+        answer = client.post(f"/api/runs/tiny-5/{verb}", json={})
+        assert answer.status_code == 400
+        assert why in answer.json()["error"]
+
+
+def test_runs_are_compared_on_the_page_of_the_report(client: TestClient) -> None:
+    answer = client.get("/api/compare?run=tiny-5&run=half")
+    assert "<title>tiny-5 and half" in answer.text
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert client.get("/api/compare").status_code == 422
+    assert client.get("/api/compare?" + "&".join(["run=half"] * 7)).status_code == 422

@@ -1,0 +1,43 @@
+"""A walk stays where the generator learned to draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from digitforge.randomness import draw_latents, stream
+from digitforge.studio.bounds import WalkWish
+from digitforge.studio.walk import SIDE, surroundings
+
+MIDDLE = SIDE * SIDE // 2
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_the_walker_stands_in_the_middle_at_first(distribution: str) -> None:
+    start = draw_latents(stream(0, "test"), 1, 16, distribution)[0]
+    assert np.allclose(surroundings(start, WalkWish(), distribution)[MIDDLE], start, atol=1e-6)
+
+
+@pytest.mark.parametrize("distribution", ["normal", "uniform"])
+def test_a_step_to_a_neighbour_moves_it_into_the_middle(distribution: str) -> None:
+    start = draw_latents(stream(0, "test"), 1, 16, distribution)[0]
+    here = surroundings(start, WalkWish(x=4, y=-2), distribution)
+    there = surroundings(start, WalkWish(x=5, y=-1), distribution)
+    assert np.allclose(here[MIDDLE + SIDE + 1], there[MIDDLE], atol=1e-6)
+
+
+def test_normal_latents_keep_their_length_however_far_one_goes() -> None:
+    start = draw_latents(stream(0, "test"), 1, 16, "normal")[0]
+    lengths = np.linalg.norm(surroundings(start, WalkWish(x=50, y=-50, stride=1), "normal"), axis=1)
+    assert np.allclose(lengths, np.linalg.norm(start), rtol=1e-5)
+
+
+def test_uniform_latents_stay_in_their_cube() -> None:
+    start = draw_latents(stream(0, "test"), 1, 16, "uniform")[0]
+    assert np.abs(surroundings(start, WalkWish(x=50, y=-50, stride=1), "uniform")).max() <= 1
+
+
+def test_each_seed_has_directions_of_its_own() -> None:
+    start = draw_latents(stream(0, "test"), 1, 16, "normal")[0]
+    one, other = (surroundings(start, WalkWish(seed=seed), "normal") for seed in (1, 2))
+    assert not np.allclose(one[0], other[0])
