@@ -20,8 +20,8 @@ from digitforge.cli.generate import generate
 from digitforge.cli.interpolate import interpolate
 from digitforge.cli.recipes import recipes
 from digitforge.cli.specialists import specialists
-from digitforge.cli.study import study
 from digitforge.cli.studio import studio
+from digitforge.cli.study import study
 from digitforge.cli.train import train
 from digitforge.errors import DigitforgeError
 
