@@ -17,15 +17,18 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from digitforge.data import DataSet, Digits, catalogue
+from digitforge.data import DataSet, Digits, Entry, catalogue
 from digitforge.recipe import load_recipe, recipe_names
 from digitforge.training.compute import start_fabric
+from digitforge.training.forecast import in_words
 from digitforge.training.plan import make_plan, with_images
 from digitforge.training.trainer import Trainer
+from passages import table, write_passage
 
 RESULTS = Path(__file__).parent / "results" / "recipe_speed.json"
 YARDSTICK = "dcgan"
@@ -52,6 +55,29 @@ def main() -> None:
     told = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(), "rounds": options.rounds}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(told | {"seconds_a_block": options.seconds, "recipes": found}, indent=2) + "\n")
+    if set(recipe_names()) <= found.keys():
+        write_passage("docs/recipes.md", "recipes and their speeds", speeds_table(found))
+
+
+def speeds_table(found: dict[str, Any]) -> str:
+    """Every recipe, its speed beside the yardstick's, and the time that its full length takes by this run's speed."""
+    head = ["recipe", "document", "in short", "full length", f"images/s, `{YARDSTICK}` = 1", "that takes"]
+    return table([head, *(speed_row(name, found[name]) for name in recipe_names())])
+
+
+def speed_row(name: str, figures: dict[str, Any]) -> list[str]:
+    """One recipe's row."""
+    recipe = load_recipe(name)
+    training = recipe.training
+    images = training.length(recipe.data.count or entry_of(recipe.data.name).train_count)
+    if images is None:
+        assert training.seconds is not None
+        length, seconds = f"{training.seconds:g} s", training.seconds
+    else:
+        length, seconds = f"{training.epochs:g} epochs", images / figures["images_per_second"]
+    low, high = figures["ratio_range"]
+    ratio = f"{figures['ratio']:.2f} ({low:.2f} to {high:.2f})"
+    return [f"`{name}`", recipe.document, recipe.summary, length, ratio, in_words(seconds)]
 
 
 def stepper(name: str) -> tuple[Callable[[], None], int]:
@@ -64,9 +90,14 @@ def stepper(name: str) -> tuple[Callable[[], None], int]:
 
 def noise(name: str) -> DataSet:
     """Images like a named data set's in number and size."""
-    entry = next(entry for entry in catalogue() if entry.name == name)
+    entry = entry_of(name)
     images = np.random.default_rng(0).integers(0, 256, (entry.train_count, *entry.shape), np.uint8)
     return DataSet(name, Digits(images, np.arange(entry.train_count) % 10), None)
+
+
+def entry_of(name: str) -> Entry:
+    """A named data set as the catalogue has it."""
+    return next(entry for entry in catalogue() if entry.name == name)
 
 
 def speed(take_step: Callable[[], None], size: int, seconds: float) -> float:

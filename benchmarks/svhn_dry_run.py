@@ -5,7 +5,7 @@
 Draws as many images as SVHN has, as the data set `street` does, and writes them as train_32x32.mat and test_32x32.mat
 into a temporary folder (two minutes, 0.3 GB). Then it runs `digitforge train RECIPE --data FOLDER --dry-run`, each in a
 process of its own, whose memory at its highest is also taken from the system (GNU/Linux). Keeps what both tell in
-results/svhn_dry_run.json.
+results/svhn_dry_run.json and docs/data.md.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from digitforge.data import svhn
 from digitforge.data.mat import TEST_NAME, TRAIN_NAME, write_mat
 from digitforge.data.street import draw_part
 from digitforge.data.street_digits import render_glyphs
+from passages import table, write_passage
 from recipe_speed import machine
 
 RESULTS = Path(__file__).parent / "results" / "svhn_dry_run.json"
@@ -45,15 +46,19 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         write_full_size(Path(place))
+        recipes = {name: dry_run(name, place) for name in options.recipes}
         result = {
             "date": datetime.now(UTC).date().isoformat(),
             "machine": machine(),
             "images": {"train": svhn.TRAIN_COUNT, "test": svhn.TEST_COUNT},
             "file_bytes": {path.name: path.stat().st_size for path in sorted(Path(place).iterdir())},
-            "recipes": {name: dry_run(name, place) for name in options.recipes},
+            "recipes": recipes,
         }
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
+    rows = [[f"`{name}`", *found["told"][2:], f"{found['most_bytes'] / 1e9:.1f} GB"] for name, found in recipes.items()]
+    head = ["recipe", "a dry run tells", "and", "memory as the system counts it"]
+    write_passage("docs/data.md", "what SVHN takes", table([head, *rows]))
 
 
 def write_full_size(folder: Path) -> None:

@@ -44,7 +44,7 @@ class Forecast:
         kind = "grey" if channels == 1 else "colour" if channels == 3 else f"{channels} channels"
         yield f"{self.train_images:,} images of {height}x{width} ({kind}) to learn from"
         yield f"weights: {self.generator:,} of the generator, {self.discriminator:,} of the discriminator"
-        yield f"{self.images:,} images in {self.steps:,} steps: about {_in_words(self.seconds)} on this machine"
+        yield f"{self.images:,} images in {self.steps:,} steps: about {in_words(self.seconds)} on this machine"
         if self.memory is not None:
             yield f"about {self.memory / 1e9:.1f} GB of memory"
 
@@ -92,7 +92,7 @@ def _peak_memory() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _in_words(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """A time that nobody needs to the second."""
     if seconds < 120:
         return f"{seconds:.0f} s"
