@@ -16,7 +16,7 @@ demo: $(VENV)/train.stamp
 	$(BIN)/digitforge evaluate $(DEMO)
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check

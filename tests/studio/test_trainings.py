@@ -91,7 +91,7 @@ def test_a_recipe_is_a_name_and_no_file(stage: Stage, recipe: str) -> None:
     assert not stage.words
 
 
-@pytest.mark.parametrize("data", ["/etc", ".", "../data", "svhn"])
+@pytest.mark.parametrize("data", ["/etc", ".", "../data", "svhm"])
 def test_data_are_a_name_and_no_path(stage: Stage, data: str) -> None:
     with pytest.raises(UserError, match="there is no data set"):
         stage.trainings.start(TrainingWish(data=data))
