@@ -116,7 +116,7 @@ def measured(length: Length, seed: int, folder: Path) -> dict[str, Any]:
 
 def reached(kept: dict[str, Any]) -> str:
     """The README's table: medians over the seeds, and from where to where."""
-    rows = [["training", "images seen", "Frechet distance in F", "read as asked", "whole command"]]
+    rows = [["training", "images seen", "time in steps", "Frechet distance in F", "read as asked", "whole command"]]
     for length in LENGTHS:
         runs = [kept[f"{length.name}-{seed}"] for seed in SEEDS if f"{length.name}-{seed}" in kept]
         if not runs:
@@ -126,13 +126,14 @@ def reached(kept: dict[str, Any]) -> str:
             [
                 length.title,
                 over(runs, "images", "{:,.0f}"),
+                over(runs, "seconds_in_steps", "{:.0f} s"),
                 over(runs, "ratio", "{:.1f}"),
                 over(runs, "accuracy", "{:.2%}") if told else "-",
                 over(runs, "seconds", "{:.0f} s"),
             ]
         )
     any_told = next(run for run in kept.values() if run["real_accuracy"] is not None)
-    rows.append(["real test images", "", "1", f"{any_told['real_accuracy']:.2%} (as labelled)", ""])
+    rows.append(["real test images", "", "", "1", f"{any_told['real_accuracy']:.2%} (as labelled)", ""])
     return table(rows)
 
 
