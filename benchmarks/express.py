@@ -124,7 +124,7 @@ def reached(kept: dict[str, Any]) -> str:
         told = all(run["accuracy"] is not None for run in runs)
         rows.append(
             [
-                length.title,
+                length.title + (", one seed" if len(runs) == 1 else ""),
                 over(runs, "images", "{:,.0f}"),
                 over(runs, "seconds_in_steps", "{:.0f} s"),
                 over(runs, "ratio", "{:.1f}"),
