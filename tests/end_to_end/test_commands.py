@@ -22,8 +22,12 @@ from PIL import Image
 COMMAND = [sys.executable, "-m", "digitforge"]
 TINY = ("networks.generator_width=4", "networks.discriminator_width=4", "networks.latent_size=6", "compute.threads=1")
 IMAGES = 4800  # a few hundred steps: long enough to be killed on the way
-# Epsilons so large that Adam does not blow rounding up to whole steps where a gradient would be zero without it.
-STEADY = ("generator_optimiser.epsilon=1e-2", "discriminator_optimiser.epsilon=1e-2", "training.batch_size=16")
+# Epsilons so large that Adam does not blow rounding up to whole steps where a gradient would be zero without it, and
+# rates of their own, so that how fast two runs part does not depend on what express learns with.
+STEADY = (
+    *("generator_optimiser.epsilon=1e-2", "discriminator_optimiser.epsilon=1e-2", "training.batch_size=16"),
+    *("generator_optimiser.rate=1.5e-3", "discriminator_optimiser.rate=1e-3", "penalty_every=4"),
+)
 
 
 @dataclass(frozen=True)

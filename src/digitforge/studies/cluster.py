@@ -8,9 +8,9 @@ import re
 import shutil
 import signal
 import socket
-import tarfile
 import tempfile
 import threading
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -62,8 +62,9 @@ def train_away(recipe: Recipe, data: DataSet) -> bytes:
     with tempfile.TemporaryDirectory() as place:
         folder = train(recipe, data, out=Path(place) / recipe.name)
         stream = io.BytesIO()
-        with tarfile.open(fileobj=stream, mode="w") as archive:
-            archive.add(folder.path, arcname=".")
+        with zipfile.ZipFile(stream, "w") as archive:
+            for path in sorted(folder.path.rglob("*")):
+                archive.write(path, path.relative_to(folder.path))
         return stream.getvalue()
 
 
@@ -72,8 +73,8 @@ def unpack(content: bytes, folder: RunFolder) -> None:
     make_folder(folder.path.parent)
     beside = folder.path.with_name(f".{folder.path.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        archive.extractall(beside, filter="data")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive.extractall(beside)  # which strips what would climb out of the folder
     shutil.rmtree(folder.path, ignore_errors=True)
     beside.rename(folder.path)
 
