@@ -28,10 +28,10 @@ RESULTS = Path(__file__).parent / "results" / "recipe_figures.json"
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 HEAD = """# What have the recipes reached?
 
-Made by `python benchmarks/recipe_figures.py runs/recipes/*` from the runs that [recipes](recipes.md) describes, on two
-cores ({machine}). Each model drew 10,000 images; values of several seeds are mean ± standard deviation. What each
-figure is, and what it cannot tell: [figures](figures.md). Seconds are those of training steps. The last column is what
-real held-out images measure in a model's place.
+Made by `python benchmarks/recipe_figures.py runs/express/60s-* runs/recipes/*` from runs that [recipes](recipes.md)
+shows, on two cores ({machine}). Each model drew 10,000 images; values of several seeds are mean ± standard deviation.
+What each figure is, and what it cannot tell: [figures](figures.md). Seconds are those of training steps. The last
+column is what real held-out images measure in a model's place.
 
 """
 
