@@ -36,7 +36,6 @@ DRAWN = 20_000  # labelled digits for the speed of drawing
 JUDGED = 10_000  # digits that the run's figures are taken from: as many as MNIST's test part has
 BLOCK = 1.5  # seconds of steps at a time
 ROUNDS = 4  # in which the recipes take turns, so that a slow moment of the machine hits them all alike
-_ENDLESS = 2**40  # images; a run of which nobody sees the end
 _WARM_UP = 3  # steps at least, until memory is allocated and oneDNN's kernels are made
 
 
@@ -190,16 +189,11 @@ def stepping(recipes: Sequence[Recipe], data: DataSet) -> dict[str, Measure]:
 def stepper(recipe: Recipe, data: DataSet) -> Callable[[], None]:
     """What takes a step of a recipe at its first batch size, on a state of its own; on an accelerator it may lag."""
     from digitforge.training.compute import start_fabric
-    from digitforge.training.plan import make_plan, with_images
+    from digitforge.training.plan import make_plan
+    from digitforge.training.train import throw_away
     from digitforge.training.trainer import Trainer
 
-    # The length is set first, since a recipe has one of the three.
-    fixed: dict[str, object] = {
-        "training.images": _ENDLESS,
-        "training.batch_doublings": 0,
-        "training.pretrain_images": 0,
-    }
-    plan = with_images(make_plan(recipe.with_settings(fixed), data), _ENDLESS)
+    plan = throw_away(make_plan(recipe, data), recipe.training.batch_size)
     return Trainer(plan, start_fabric(plan.recipe)).step
 
 

@@ -22,34 +22,30 @@ NEEDS = {
 def _enough_images(evidence: Evidence) -> Sequence[Condition]:
     few, all_of_them = (evidence.each(role, lambda run: run.distance()) for role in ("upsample", "upsample-60000"))
     says = "distance after learning from 5,000 images over that from 60,000, as many shown"
-    return [Condition(says, few, NO_WORSE, all_of_them, is_ratio=True, n=_count(evidence, "upsample"))]
+    return [Condition(says, few, NO_WORSE, all_of_them, is_ratio=True, n=evidence.count("upsample"))]
 
 
 def _fewer_images(evidence: Evidence) -> Sequence[Condition]:
     fewer, few = (evidence.each(role, lambda run: run.distance()) for role in ("upsample-500", "upsample"))
     says = "distance after learning from 500 images over that from 5,000, as many shown"
-    return [Condition(says, fewer, WORSE, few, is_ratio=True, n=_count(evidence, "upsample"))]
+    return [Condition(says, fewer, WORSE, few, is_ratio=True, n=evidence.count("upsample"))]
 
 
 def _enough_epochs(evidence: Evidence) -> Sequence[Condition]:
     last = evidence.each("upsample", lambda run: run.distance(_EPOCHS) / run.distance(_BEFORE))
     says = f"distance after {_EPOCHS} epochs over that after {_BEFORE}"
-    return [Condition(says, last, NO_BETTER, is_ratio=True, n=_count(evidence, "upsample"))]
+    return [Condition(says, last, NO_BETTER, is_ratio=True, n=evidence.count("upsample"))]
 
 
 def _pretraining(evidence: Evidence) -> Sequence[Condition]:
     roles = ("upsample", "upsample-no-pretraining")
     with_it, without = (evidence.each(role, lambda run: run.distance()) for role in roles)
     says = "distance with D's lesson beforehand over that without"
-    return [Condition(says, with_it, BETTER, without, is_ratio=True, n=_count(evidence, "upsample"))]
+    return [Condition(says, with_it, BETTER, without, is_ratio=True, n=evidence.count("upsample"))]
 
 
 def _dense_layer(evidence: Evidence) -> Sequence[Condition]:
     raise MissingError("no figure here tells what the numbers inside a network stand for")
-
-
-def _count(evidence: Evidence, role: str) -> int:
-    return evidence.of(role)[0].measures.count
 
 
 CLAIMS = (

@@ -50,7 +50,7 @@ def _ratio(role: str, late: float, early: float, claimed: Region) -> Callable[[E
     def measure(evidence: Evidence) -> Sequence[Condition]:
         values = evidence.each(role, lambda run: run.distance(late) / run.distance(early))
         says = f"distance after {late:g} epochs over that after {early:g}"
-        return [Condition(says, values, claimed, is_ratio=True, n=_count(evidence, role))]
+        return [Condition(says, values, claimed, is_ratio=True, n=evidence.count(role))]
 
     return measure
 
@@ -61,7 +61,7 @@ def _poor_digits(evidence: Evidence) -> Sequence[Condition]:
         return own / others
 
     says = f"distance of 2, 5 and 8 over that of the other digits after {_BLURRED} epochs, each in its own floor"
-    return [Condition(says, evidence.each("dcgan", ratio), _RATIO, is_ratio=True, n=_count(evidence, "dcgan"))]
+    return [Condition(says, evidence.each("dcgan", ratio), _RATIO, is_ratio=True, n=evidence.count("dcgan"))]
 
 
 def _opposed(evidence: Evidence) -> Sequence[Condition]:
@@ -95,7 +95,7 @@ def _half(evidence: Evidence) -> Sequence[Condition]:
 def _stray_marks(evidence: Evidence) -> Sequence[Condition]:
     tables = [marks_by_label(run.figures(details=True)) for run in evidence.of("dcgan")]
     pairs = [beside_others(table, _MARKED) for table in tables]
-    count = _count(evidence, "dcgan")
+    count = evidence.count("dcgan")
     return [
         Condition(
             "share of 5s and 8s with stray marks less that of real ones", tuple(own for own, _ in pairs), ABOVE, n=count
@@ -112,7 +112,7 @@ def _unseen_marks(evidence: Evidence) -> Sequence[Condition]:
         return float(found)
 
     says = "P(D finds a drawn image without stray marks more real than one with them)"
-    return [Condition(says, evidence.each("dcgan", above), _GUESSES, n=_count(evidence, "dcgan"))]
+    return [Condition(says, evidence.each("dcgan", above), _GUESSES, n=evidence.count("dcgan"))]
 
 
 def _rare_digits(evidence: Evidence) -> Sequence[Condition]:
@@ -121,7 +121,7 @@ def _rare_digits(evidence: Evidence) -> Sequence[Condition]:
         return average(shares, _EASY) - average(shares, _RARE)
 
     says = "share of 4, 1 and 8 less that of 2 and 3, each over its share in the data"
-    return [Condition(says, evidence.each("dcgan", gap), ABOVE, n=_count(evidence, "dcgan"))]
+    return [Condition(says, evidence.each("dcgan", gap), ABOVE, n=evidence.count("dcgan"))]
 
 
 def _worse_digits(evidence: Evidence) -> Sequence[Condition]:
@@ -130,7 +130,7 @@ def _worse_digits(evidence: Evidence) -> Sequence[Condition]:
         return average(floors, _RARE) / average(floors, _EASY)
 
     says = "distance of 2 and 3 over that of 4, 1 and 8, each in its own floor"
-    return [Condition(says, evidence.each("dcgan", ratio), _RATIO, is_ratio=True, n=_count(evidence, "dcgan"))]
+    return [Condition(says, evidence.each("dcgan", ratio), _RATIO, is_ratio=True, n=evidence.count("dcgan"))]
 
 
 def _nine_drifts(evidence: Evidence) -> Sequence[Condition]:
@@ -138,7 +138,7 @@ def _nine_drifts(evidence: Evidence) -> Sequence[Condition]:
     others = [name for name in readings[0] if name != _NINE]
     doubt = tuple(unsure_share(one, [_NINE]) - unsure_share(one, others) for one in readings)
     next_to = tuple(taken_next_for(one, _NINE, _DRIFTS_TO) for one in readings)
-    by_chance, count = len(_DRIFTS_TO) / _LABELS_BESIDE, _count(evidence, "dcgan")
+    by_chance, count = len(_DRIFTS_TO) / _LABELS_BESIDE, evidence.count("dcgan")
     return [
         Condition("share of 9s that the classifier is unsure of, less that of the other digits", doubt, ABOVE, n=count),
         Condition("share of unsure 9s that come next to 7 or 8", next_to, Region(low=by_chance), n=count),
@@ -149,7 +149,7 @@ def _alike(evidence: Evidence) -> Sequence[Condition]:
     wgan = evidence.each("wgan-gp", lambda run: run.distance())
     dcgan = evidence.each("dcgan", lambda run: run.distance(_ENOUGH))
     says = f"WGAN-GP's distance after {_ENOUGH} epochs over DCGAN's"
-    return [Condition(says, wgan, ALIKE, dcgan, is_ratio=True, n=_count(evidence, "dcgan"))]
+    return [Condition(says, wgan, ALIKE, dcgan, is_ratio=True, n=evidence.count("dcgan"))]
 
 
 def _slower(evidence: Evidence) -> Sequence[Condition]:
@@ -167,7 +167,7 @@ def _no_collapse(evidence: Evidence) -> Sequence[Condition]:
     def off_shares(run: StudiedRun, epochs: float | None) -> float:
         return float(run.figures(epochs)["histogram"]["total_variation"])
 
-    conditions, count = [], _count(evidence, "dcgan")
+    conditions, count = [], evidence.count("dcgan")
     for says, measure, claimed in (
         ("recall: share of real images that lie among drawn ones", recall, ABOVE),
         ("share of images whose label is one too many", off_shares, BELOW),
@@ -183,15 +183,11 @@ def _noise_size(evidence: Evidence) -> Sequence[Condition]:
     roles = ("dcgan-10-numbers", "dcgan-first-epochs")
     few, many = (evidence.each(role, lambda run: run.distance()) for role in roles)
     says = f"distance after {_SHORT} epochs with 10 numbers of noise over that with 100"
-    return [Condition(says, few, BETTER, many, is_ratio=True, n=_count(evidence, roles[0]))]
+    return [Condition(says, few, BETTER, many, is_ratio=True, n=evidence.count(roles[0]))]
 
 
 def _seconds_an_image(run: StudiedRun) -> float:
     return run.history.seconds / run.history.images
-
-
-def _count(evidence: Evidence, role: str) -> int:
-    return evidence.of(role)[0].measures.count
 
 
 CLAIMS = (

@@ -43,7 +43,7 @@ def _stalemate(evidence: Evidence) -> Sequence[Condition]:
     ]
     gain = evidence.each("baseline", lambda run: run.distance(_EPOCHS) / run.distance(_HALF))
     says = f"distance after {_EPOCHS} epochs over that after {_HALF}"
-    count = evidence.of("baseline")[0].measures.count
+    count = evidence.count("baseline")
     return [*conditions, Condition(says, gain, NO_BETTER, is_ratio=True, n=count)]
 
 

@@ -29,7 +29,7 @@ NEEDS = {
 
 
 def _stages(evidence: Evidence) -> Sequence[Condition]:
-    count = evidence.of("raschka")[0].measures.count
+    count = evidence.count("raschka")
     conditions = [
         Condition(
             f"distance after {late:g} epochs over that after {early:g}",
@@ -55,7 +55,7 @@ def _collapse(role: str, player: str) -> Callable[[Evidence], Sequence[Condition
         strong = evidence.each(role, lambda run: run.distance(_EARLY))
         plain = evidence.each("raschka", lambda run: run.distance(_EARLY))
         says = f"distance after {_EARLY} epochs with {player}'s rate {_TOO_STRONG} times as high over that as described"
-        return [Condition(says, strong, WORSE, plain, is_ratio=True, n=evidence.of(role)[0].measures.count)]
+        return [Condition(says, strong, WORSE, plain, is_ratio=True, n=evidence.count(role))]
 
     return measure
 
@@ -78,7 +78,7 @@ def _strokes(evidence: Evidence) -> Sequence[Condition]:
             evidence.each("raschka", _spread(key)),
             _AS_VARIED,
             is_ratio=True,
-            n=evidence.of("raschka")[0].measures.count,
+            n=evidence.count("raschka"),
         )
         for key, words in (("stroke_width", "stroke widths"), ("slant", "slants"))
     ]
@@ -99,7 +99,7 @@ def _spread(key: str) -> Callable[[StudiedRun], float]:
 def _copies(evidence: Evidence) -> Sequence[Condition]:
     shares = evidence.each("raschka", _copied)
     says = "share of drawn images that copy a training image, less that of held-out images"
-    return [Condition(says, shares, _COPIED, n=evidence.of("raschka")[0].measures.count)]
+    return [Condition(says, shares, _COPIED, n=evidence.count("raschka"))]
 
 
 def _copied(run: StudiedRun) -> float:

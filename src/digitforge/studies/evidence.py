@@ -132,6 +132,10 @@ class Evidence:
             raise MissingError(f"there is no run of {need.recipe}{why}")
         return self.runs[role]
 
+    def count(self, role: str) -> int:
+        """How many images were drawn for each measure of a role's runs. Raises MissingError where there are none."""
+        return self.of(role)[0].measures.count
+
     def each(self, role: str, measure: Callable[[StudiedRun], float]) -> tuple[float, ...]:
         """A figure of each run of a role."""
         return tuple(measure(run) for run in self.of(role))

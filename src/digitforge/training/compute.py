@@ -12,6 +12,7 @@ import torch
 from lightning_fabric import Fabric
 
 from digitforge.errors import RecipeError
+from digitforge.onnx_file import available_cores
 from digitforge.recipe import Recipe
 from digitforge.sections import Compute
 
@@ -28,7 +29,7 @@ def resolve_compute(compute: Compute) -> Compute:
     if precision == "auto":
         precision = "bf16" if _multiplies_bf16(device) else "32"
     local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    threads = compute.threads or max(1, _cores() // local)
+    threads = compute.threads or max(1, available_cores() // local)
     return Compute(device=device, precision=precision, threads=threads)
 
 
@@ -87,7 +88,3 @@ def _multiplies_bf16(device: str) -> bool:
     native = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     # The second question hears ONEDNN_MAX_CPU_ISA, with which a user caps the instruction set.
     return bool(native and torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

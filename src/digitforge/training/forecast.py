@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from torch import nn
 
 from digitforge.data import DataSet
 from digitforge.recipe import Recipe
-from digitforge.training.budget import SLOWDOWN, images_in, seconds_an_image
+from digitforge.training.budget import SLOWDOWN, seconds_an_image
 from digitforge.training.compute import start_fabric
-from digitforge.training.plan import make_plan, with_images
-from digitforge.training.train import throw_away
-from digitforge.training.trainer import Trainer
+from digitforge.training.plan import make_plan
+from digitforge.training.train import set_length, throw_away
+from digitforge.training.trainer import Trainer, new_state
 
 _PROBED = 3.0  # seconds of steps, beyond those that warm up
 
@@ -54,25 +54,22 @@ def forecast(recipe: Recipe, data: DataSet) -> Forecast:
     plan = make_plan(recipe, data)
     fabric = start_fabric(plan.recipe)
 
-    def trainer(batch_size: int) -> Trainer:
-        return Trainer(throw_away(plan, batch_size), fabric)
+    def probe(batch_size: int) -> Callable[[], None]:
+        return Trainer(throw_away(plan, batch_size), fabric).step
 
     training = plan.recipe.training
-    if training.seconds is not None:
-        plan = with_images(plan, images_in(training, lambda size: trainer(size).step, fabric))
-        seconds = training.seconds
-    else:
-        assert training.images is not None
-        pace = seconds_an_image(training, lambda size: trainer(size).step, fabric, _PROBED)
-        seconds = training.images * pace * SLOWDOWN
-    game = trainer(training.batch_size).state.game
+    settled = set_length(plan, fabric)
+    seconds = training.seconds
+    if seconds is None:
+        seconds = settled.times.images * seconds_an_image(training, probe, fabric, _PROBED) * SLOWDOWN
+    game = new_state(plan, fabric).game
     return Forecast(
         shape=data.train.shape,
         train_images=len(plan.train),
         generator=_weights(game.generator),
         discriminator=_weights(game.discriminator),
-        images=plan.times.images,
-        steps=plan.times.steps,
+        images=settled.times.images,
+        steps=settled.times.steps,
         seconds=seconds,
         memory=_peak_memory(),
     )
