@@ -18,6 +18,7 @@ from digitforge.report.pictures import (
     chosen_sheets,
     evolution_sheet,
     log_odds,
+    sheets_at,
     surest,
 )
 from digitforge.sheets import png_bytes
@@ -161,3 +162,9 @@ def test_log_odds_are_those_of_the_softmax() -> None:
     assert log_odds(logits, 1)[0] == pytest.approx(np.log(share / (1 - share)))
     sure = log_odds(np.asarray([[1000.0, 0, 0], [1001.0, 0, 0]], np.float32), 0)
     assert sure[1] > sure[0]
+
+
+def test_asked_moments_are_shown_by_their_nearest_sheets_once_a_run_has_reached_them() -> None:
+    samples = [Path(f"{images:010d}.png") for images in range(0, 501, 20)]
+    assert list(sheets_at(samples, Epochs(before=0, each=100), [1, 3, 4.9, 50])) == [0, 100, 300, 480]
+    assert sheets_at([], Epochs(before=0, each=100), [1]) == {}

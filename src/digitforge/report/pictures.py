@@ -34,13 +34,15 @@ BEST_A_LABEL = 10
 NEAR_COPY = 0.05
 
 
-def evolution_sheet(folder: RunFolder, epochs: Epochs | None = None) -> Image.Image:
+def evolution_sheet(folder: RunFolder, epochs: Epochs | None = None, moments: Sequence[float] = ()) -> Image.Image:
     """A run's sheets of the same latents side by side, image 0 to the last, after a sheet of real images.
 
-    epochs: lets captions count epochs where the sheets were made at whole ones; else they count images.
+    epochs: lets captions count epochs where the sheets were made at whole ones; else they count images. moments: in
+    epochs, the sheets to show after the first one; none: equally far apart.
     Real images are left out where the run has no sheet of them. Raises RunError if a sheet is missing or damaged.
     """
-    shown = chosen_sheets(folder.samples(), epochs)
+    samples = folder.samples()
+    shown = sheets_at(samples, epochs, moments) if epochs and moments else chosen_sheets(samples, epochs)
     if not shown:
         raise RunError(f"{folder.path} has no sheet of samples to show; name another run")
     captions, paths = _captions(list(shown), epochs), list(shown.values())
@@ -60,6 +62,16 @@ def chosen_sheets(samples: Sequence[Path], epochs: Epochs | None = None) -> dict
         later = [images for images in later if images > epochs.before]
     places = np.linspace(0, len(later) - 1, min(len(later), MOMENTS - 1)).round().astype(int)
     return {images: found[images] for images in [*first, *(later[place] for place in places)]}
+
+
+def sheets_at(samples: Sequence[Path], epochs: Epochs, moments: Sequence[float]) -> dict[int, Path]:
+    """The first sheet and those nearest to some moments, in epochs, by images; moments that a run has not reached yet
+    are left out.
+    """
+    found = {image_count(path): path for path in samples}
+    last = epochs.after(max(found, default=0)) + _NEAR_EPOCH
+    near = [min(found, key=lambda images: abs(epochs.after(images) - moment)) for moment in moments if moment <= last]
+    return {images: found[images] for images in sorted({*list(found)[:1], *near})}
 
 
 def best_digits(forge: Forge, count: int = BEST_OF, seed: int = 0, near_copy: float = NEAR_COPY) -> Digits:

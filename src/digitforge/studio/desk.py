@@ -16,8 +16,9 @@ from digitforge.errors import DigitforgeError
 MAX_WAITING = 256  # requests: more than a flood of 200, each answered in milliseconds
 _NICENESS = 10  # Linux then gives a training that wants the same core nine tenths of it, ...
 # ... but, as desktops set it up, only within one session, which a training leaves; so the desk also rests by itself:
-# nine times as long as it worked, while anybody trains.
-_REST = 9.0
+# nineteen times as long as it worked, while anybody trains. A training's threads wait for each other, so that what
+# takes a core from one of them costs both; resting nine times as long, a flood took 28 % of its speed on two cores.
+_REST = 19.0
 _LONGEST_REST = 0.5  # seconds, so that nobody waits long for a small thing behind a large one
 Result = TypeVar("Result")
 

@@ -54,6 +54,7 @@ class Trainer:
         self.state = new_state(plan, fabric)
         self._seconds = 0.0  # spent in steps
         self._last_line = (0, 0.0)  # images seen and seconds spent at the last line of statistics
+        self._made: tuple[int, Generator | None] = (0, None)  # the last copy of the generator, after so many steps
         self._lines: list[dict[str, Any]] = []  # of statistics so far, also those told before a resume
 
     @property
@@ -144,6 +145,13 @@ class Trainer:
 
     def generator(self) -> Generator:
         """A copy of the generator as it would be used now: averaged where the recipe says so, else as it is."""
+        made_after, generator = self._made
+        if generator is None or made_after != self.state.step:  # a sheet, a snapshot and figures share one
+            generator = self._copied_generator()
+            self._made = self.state.step, generator
+        return generator
+
+    def _copied_generator(self) -> Generator:
         if self.state.average is None:
             return copy.deepcopy(self.state.game.generator).eval()
         return measured(self.state.average.generator, self.plan.recipe.networks, self.plan.frequencies)
@@ -188,7 +196,8 @@ class Trainer:
         }
         if due["accuracy"]:
             players = (state.game.generator, state.game.discriminator)
-            line["accuracy"] = discriminator_accuracy(players, plan.recipe, plan.train, plan.held_out, images)
+            with self.fabric.autocast():
+                line["accuracy"] = discriminator_accuracy(players, plan.recipe, plan.train, plan.held_out, images)
         if due["figures"] and self._ruler is not None:
             line["figures"] = key_figures(self._ruler, plan, self.generator())
         line["clock"] = {

@@ -1,0 +1,232 @@
+"""Make the gallery's page from its runs, finished or not: docs/gallery.md, its pictures, what docs/recipes.md shows.
+
+    python benchmarks/gallery_page.py
+
+Every figure is of 10,000 drawings, measured by `digitforge evaluate` or kept from before. The models of finished runs
+that are small enough are laid into models/ with a list of their hashes.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from digitforge.files import write_whole
+from digitforge.forge import Forge
+from digitforge.metrics.kept import kept_evaluation
+from digitforge.onnx_file import available_cores
+from digitforge.report.figures import figure_bytes, run_figure
+from digitforge.report.pictures import BEST_A_LABEL, best_digits, evolution_sheet
+from digitforge.report.shown import ShownRun, shown_run
+from digitforge.runs import RunFolder
+from digitforge.sheets import labelled_sheet, model_sheet
+from digitforge.training.export import export
+from gallery_table import figures_table
+from passages import ROOT, write_passage
+from passages import table as markdown
+from recipe_speed import machine
+from shows import Show, read_shows, runs_of
+
+PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "images" / "gallery"
+MODELS = ROOT / "models"
+LARGEST_MODEL = 5_000_000  # bytes
+CURVES_WIDTH, CURVES_COLOURS = 900, 48  # pixels and palette of curves, which are lines on paper
+JUDGED = {"real_train": "real", "fake": "fake"}  # what D's accuracy is told of
+SHEET_COLOURS = 128  # of what colour sheets keep
+HEAD = """# The gallery
+
+Every recipe at its document's full length, seed 0, or three seeds where that is under twenty minutes. Made of the runs
+of `python benchmarks/gallery.py` by `python benchmarks/gallery_page.py`, on {machine}.
+Runs whose length is a time had both cores; the others were trained side by side, a thread each, on a machine that did
+other things too: their times say little, and [speeds](recipes.md) are measured apart. House numbers are
+[rendered](data.md#house-numbers), since SVHN's files could not be had here. *F* is the [distance](figures.md) of 10,000
+drawings to real training images, 1 where it is that of other real images; several seeds are mean ± standard deviation.
+What a recipe is, and its losses: [recipes](recipes.md).
+
+"""
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A show with those of its runs that have something to show; the first is in the pictures."""
+
+    show: Show
+    runs: tuple[ShownRun, ...]
+    folder: RunFolder
+    forge: Forge
+
+
+def main() -> None:
+    """Measure what is new, draw all, write the pages."""
+    shows = read_shows()
+    exhibits = [exhibit for show in shows.values() if (exhibit := exhibit_of(show))]
+    if not exhibits:
+        sys.exit("runs/gallery holds no run with a snapshot yet; train some: python benchmarks/gallery.py")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for exhibit in exhibits:
+        draw(exhibit)
+        write_passage("docs/recipes.md", f"what {exhibit.show.name} came to", recipe_passage(exhibit))
+    text = HEAD.format(machine=f"{available_cores()} cores of an {machine()}") + "\n".join(map(section, exhibits))
+    missing = [f"`{name}`" for name in shows if name not in {exhibit.show.name for exhibit in exhibits}]
+    if missing:
+        text += f"\nNot trained for the gallery yet: {', '.join(missing)}.\n"
+    groups = {exhibit.show.name: exhibit.runs for exhibit in exhibits}
+    text += f"\n## All figures\n\nThe last column is what real held-out images measure.\n\n{figures_table(groups)}"
+    write_whole(PAGE, text.encode())
+    lay_out_models(exhibits)
+
+
+def exhibit_of(show: Show) -> Exhibit | None:
+    """What there is to show of a recipe: its finished runs, or else the first one as far as it has come."""
+    folders = list(runs_of(show).values())
+    begun = [folder for folder in folders if folder.is_finished] or [one for one in folders[:1] if one.snapshots()[1:]]
+    if not begun:
+        return None
+    forges = [model_of(folder) for folder in begun]
+    runs = [shown_run(folder, None, kept_evaluation(forge, print)) for folder, forge in zip(begun, forges, strict=True)]
+    return Exhibit(show, tuple(runs), begun[0], forges[0])
+
+
+def model_of(folder: RunFolder) -> Forge:
+    """The model of a run; of one on its way that of its newest snapshot, made beside it."""
+    if folder.is_finished:
+        return Forge.load(folder.model)
+    path = folder.path.with_name(f"{folder.path.name}-so-far.onnx")
+    write_whole(path, export(folder))
+    return Forge.load(path)
+
+
+def draw(exhibit: Exhibit) -> None:
+    """All pictures of one show."""
+    run, folder, forge = exhibit.runs[0], exhibit.folder, exhibit.forge
+    keep(model_sheet(forge), exhibit, "sheet")
+    keep(evolution_sheet(folder, run.history.epochs, exhibit.show.epochs), exhibit, "evolution")
+    keep(lines(figure_bytes(run_figure(run.history))), exhibit, "curves")
+    if not forge.is_told and len(best := best_digits(forge)):
+        keep(labelled_sheet(best, BEST_A_LABEL), exhibit, "best")
+    if folder.pretraining.is_file():
+        keep(Image.open(folder.pretraining), exhibit, "pretraining")
+
+
+def keep(image: Image.Image, exhibit: Exhibit, kind: str) -> None:
+    """Write a picture for the docs, as small as it can be."""
+    grey = exhibit.forge.card.shape[0] == 1
+    if kind != "curves":
+        image = image.convert("L") if grey else image.convert("RGB").quantize(SHEET_COLOURS)
+    buffer = BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    write_whole(picture(exhibit, kind), buffer.getvalue())
+
+
+def picture(exhibit: Exhibit, kind: str) -> Path:
+    """Where a picture of a show lies."""
+    return PICTURES / (f"{exhibit.show.name}.png" if kind == "sheet" else f"{exhibit.show.name}-{kind}.png")
+
+
+def lines(png: bytes) -> Image.Image:
+    """A drawing of lines with a small palette."""
+    image = Image.open(BytesIO(png)).convert("RGB")
+    image.thumbnail((CURVES_WIDTH, 10 * CURVES_WIDTH))
+    return image.quantize(CURVES_COLOURS)
+
+
+def shown(exhibit: Exhibit, kind: str, words: str) -> str:
+    """A picture in Markdown; nothing where there is none."""
+    path = picture(exhibit, kind)
+    return f"![{words}](images/gallery/{path.name})\n" if path.is_file() else ""
+
+
+def command(exhibit: Exhibit) -> str:
+    """What trains the run in the pictures."""
+    seed = exhibit.runs[0].recipe.training.seed
+    return f"```\ndigitforge {' '.join(exhibit.show.words(seed))}\n```\n"
+
+
+def section(exhibit: Exhibit) -> str:
+    """One recipe's part of the page."""
+    name, show = exhibit.show.name, exhibit.show
+    parts = [
+        f"## {name}\n",
+        f"{show.document}\n",
+        command(exhibit),
+        f"{outcome(exhibit)} {show.verdict}".strip() + "\n",
+    ]
+    parts += [shown(exhibit, "sheet", f"what {name} draws, by digit")]
+    parts += [shown(exhibit, "evolution", f"real digits, and what {name} drew of the same latents as it learned")]
+    best = shown(exhibit, "best", f"of {name}'s drawings those that the classifier is surest of")
+    if best:
+        parts += ["The digits of 1,500 drawings that the pinned classifier is surest of:\n", best]
+    parts += [f"[Losses and accuracies](recipes.md#{anchor(exhibit)}).\n"]
+    return "\n".join(part for part in parts if part)
+
+
+def anchor(exhibit: Exhibit) -> str:
+    """Where a recipe stands in docs/recipes.md: below a heading that names its document, and others of its kind."""
+    headings = [line[3:] for line in (ROOT / "docs/recipes.md").read_text("utf-8").splitlines() if line[:3] == "## "]
+    found = next(heading for heading in headings if exhibit.show.name in heading.replace(",", "").split())
+    return "".join(letter for letter in found.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
+
+
+def recipe_passage(exhibit: Exhibit) -> str:
+    """What docs/recipes.md shows of a recipe: command, outcome, sheet and curves."""
+    name = exhibit.show.name
+    pictures = [shown(exhibit, "sheet", f"sheet of {name}"), shown(exhibit, "curves", f"curves of {name}")]
+    pictures += [shown(exhibit, "pretraining", f"what D of {name} sees first")]
+    return "\n".join([command(exhibit), f"{outcome(exhibit)}\n", "".join(pictures)])
+
+
+def outcome(exhibit: Exhibit) -> str:
+    """What the runs came to, in a sentence."""
+    run, runs = exhibit.runs[0], exhibit.runs
+    share = run.history.images / run.reached.images_asked
+    epochs = run.history.curves["epoch"].values[-1]
+    length = "its full length" if share >= 1 else f"{share:.0%} of its length so far"
+    seeds = "" if len(runs) == 1 else f"{len(runs)} seeds: "
+    ratio = spread([one.evaluation["ratio"] for one in runs], "{:,.1f}")
+    told = [one.evaluation["accuracy"]["value"] for one in runs if one.evaluation.get("accuracy")]
+    asked = f", {100 * statistics.mean(told):.1f}% read as the digit asked for" if told else ""
+    judged = [f"{run.history.curves[f'accuracy.{key}'].values[-1]:.0%} of {word}" for key, word in JUDGED.items()]
+    return (
+        f"{run.history.images:,} images ({epochs:,.1f} epochs), {length}, in {duration(run.history.seconds)} of "
+        f"training steps. {seeds}{ratio} F{asked}; D is right on {' and '.join(judged)} images at the end."
+    )
+
+
+def spread(values: Sequence[float], shape: str) -> str:
+    """A mean, with its standard deviation where there are several values."""
+    text = shape.format(statistics.mean(values))
+    return text if len(values) == 1 else f"{text} ± {shape.format(statistics.stdev(values))}"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it."""
+    minutes = round(seconds / 60)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def lay_out_models(exhibits: Sequence[Exhibit]) -> None:
+    """Put the small models of finished runs where users find them."""
+    MODELS.mkdir(exist_ok=True)
+    rows = [["file", "draws", "size", "F", "SHA-256"]]
+    for exhibit in exhibits:
+        content, forge = exhibit.forge.path.read_bytes(), exhibit.forge
+        if not exhibit.folder.is_finished or len(content) > LARGEST_MODEL:
+            continue
+        path = MODELS / f"{exhibit.show.name}.onnx"
+        write_whole(path, content)
+        kind = "any digit on demand" if forge.is_told else "digits, sorted by the classifier where one is asked for"
+        ratio = f"{exhibit.runs[0].evaluation['ratio']:,.1f}"
+        rows.append([f"`{path.name}`", kind, f"{len(content) / 1e6:.1f} MB", ratio, f"`{forge.sha256}`"])
+    write_passage("models/README.md", "models", markdown(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""All figures of trained recipes in one table: a row a figure, a column a recipe, its runs put together."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, Quantity, measured, written
+from digitforge.report.shown import ShownRun
+
+
+def figures_table(groups: Mapping[str, Sequence[ShownRun]]) -> str:
+    """The table in Markdown. groups: the runs of a recipe, which differ in the seed alone, by its name."""
+    rows = [["", *groups, "real"], ["---", *["---:"] * (len(groups) + 1)]]
+    rows.append(["seeds", *(str(len(runs)) for runs in groups.values()), ""])
+    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *PROPERTIES):
+        found = [[measured(run.evaluation, quantity) for run in runs] for runs in groups.values()]
+        known = [[one for one in column if one is not None] for column in found]
+        if any(known):
+            real = next((one.real for column in known for one in column if one.real is not None), None)
+            cells = [cell([one.value for one in column], quantity) for column in known]
+            rows.append([quantity.title, *cells, "" if real is None else written(real, quantity)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def cell(values: Sequence[float], quantity: Quantity) -> str:
+    """A figure over seeds."""
+    if not values:
+        return "-"
+    return written(statistics.mean(values), quantity, statistics.stdev(values) if len(values) > 1 else None)
