@@ -5,7 +5,7 @@
 The start is that of a fresh `digitforge train express`, from the process's birth until its first step is done: once
 with a length in images, once with a budget, whose steps are probed first. The way is one `express` run of that budget:
 its loop's wall time that is not in steps, as a share of the time in steps, and what takes it. Keeps all in
-results/setup_cost.json.
+results/setup_cost.json and writes it into docs/speed.md.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ TARGET = 0.05  # of the time in steps, which all that is recorded may take
 BUDGET = "60s"
 RUNS = {"in images": ["--images", "130000"], "as a budget": ["--budget", BUDGET]}
 START = "start"  # the first word of a process whose start is timed; then its birth and the command's words
+WORTH_TELLING = 0.0005  # of the time in steps
 # Functions of the trainer's module, and methods of Trainer, none of which calls another; with what they are for.
 FUNCTIONS = {"discriminator_accuracy": "D's accuracy", "ruler_for": "key figures", "key_figures": "key figures"}
 METHODS = {
@@ -56,12 +57,34 @@ def main() -> None:
     starts = {name: spread([each[name] for each in rounds]) for name in RUNS}
     seconds = parse_budget(options.budget)
     assert seconds is not None
+    from passages import write_passage
     from recipe_speed import machine
 
     told = {"date": datetime.now(UTC).date().isoformat(), "machine": machine()}
     result = told | {"seconds_until_first_step": starts, "run": run_parts(seconds)}
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
+    write_passage("docs/speed.md", "set-up cost", in_words(result))
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The whole result for the docs."""
+    starts, run = result["seconds_until_first_step"], result["run"]
+    told = {
+        name: f"{one['median']:.1f} s ({one['least']:.1f} to {one['most']:.1f}, n = {one['n']})"
+        for name, one in starts.items()
+    }
+    parts = ", ".join(
+        f"{kind} {part['share']:.1%}" for kind, part in run["parts"].items() if part["share"] >= WORTH_TELLING
+    )
+    seconds, share, rest = run["seconds_in_steps"], run["share_besides_steps"], run["seconds_before_and_after"]
+    return (
+        f"By `python benchmarks/setup_cost.py` ({result['machine']}), `express`, the `train` extra alone installed: a "
+        f"fresh process has done its first step after {told['in images']}; with `--budget`, which times throw-away "
+        f"steps first, after {told['as a budget']}. What a run of {run['budget']:.0f} s records on its way took "
+        f"{share:.1%} of the {seconds:.0f} s in steps (n = 1): {parts}. Before and after the loop, for probing, the "
+        f"model's files, its figures and the report, {rest:.0f} s."
+    )
 
 
 def seconds_to_first_step(words: Sequence[str]) -> float:

@@ -21,10 +21,15 @@ COLOUR = (3, 32, 32)
 CLASSES = 10
 
 
+def networks(family: str, **settings: object) -> Networks:
+    """A family's settings, narrow unless they say otherwise."""
+    narrow = {"generator_width": 4, "discriminator_width": 4, "latent_size": 7}
+    return Networks(family=family, **{**narrow, **settings})
+
+
 def make(family: str, shape: Shape = GREY, seed: int = 0, **settings: object) -> Pair:
     """A family's pair, narrow unless the settings say otherwise."""
-    narrow = {"generator_width": 4, "discriminator_width": 4, "latent_size": 7}
-    return build(Networks(family=family, **{**narrow, **settings}), shape, CLASSES, seed)
+    return build(networks(family, **settings), shape, CLASSES, seed)
 
 
 def stir(player: nn.Module) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import onnxruntime
 import pytest
@@ -11,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from digitforge.errors import RecipeError
-from digitforge.networks.build import FAMILIES
+from digitforge.networks.build import FAMILIES, build
 from digitforge.networks.layers import Dropout, seed_dropout
 from digitforge.networks.pixels import to_network, to_uint8
 from digitforge.networks.to_onnx import discriminator_to_onnx, generator_to_onnx
-from network_checks import CLASSES, COLOUR, GREY, Shape, layers, make, stir
+from network_checks import CLASSES, COLOUR, GREY, Shape, layers, make, networks, stir
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 told_or_not = pytest.mark.parametrize("conditional", [False, True], ids=["untold", "told"])
@@ -111,8 +109,8 @@ def test_sides_that_do_not_divide_by_four_are_refused(family: str, shape: Shape)
 # An export takes seconds: those of dcgan and express stand in test_to_onnx.py, one of them without labels.
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family not in ("dcgan", "express")])
 def test_the_files_draw_and_judge_as_torch_does(family: str) -> None:
-    shape = (3, 12, 8)
-    pair = make(family, shape, conditional=True, dropout=0.5)
+    shape, settings = (3, 12, 8), networks(family, conditional=True, dropout=0.5)
+    pair = build(settings, shape, CLASSES, seed=3)
     for player in (pair.generator, pair.discriminator):
         stir(player.eval())
     latents, labels = torch.randn(6, 7), torch.arange(6)
@@ -121,14 +119,14 @@ def test_the_files_draw_and_judge_as_torch_does(family: str) -> None:
         drawn = to_uint8(pair.generator(latents, labels), "signed").numpy()
         judged = pair.discriminator(to_network(images, "signed"), labels).numpy()
 
-    generator = generator_to_onnx(copy.deepcopy(pair.generator), 7, "signed", card="{}")
+    generator = generator_to_onnx(pair.generator, settings, shape, card="{}")
     found = run(generator, {"latent": latents.numpy(), "label": labels.numpy()})
     # Two orders of summation may round a pixel that lies between two levels to either of them.
     assert np.abs(found.astype(int) - drawn).max() <= 1
     assert (found != drawn).mean() <= 0.01
     assert drawn.std() > 5
 
-    discriminator = discriminator_to_onnx(copy.deepcopy(pair.discriminator), CLASSES, shape, "signed", card="{}")
+    discriminator = discriminator_to_onnx(pair.discriminator, settings, shape, CLASSES, card="{}")
     np.testing.assert_allclose(
         run(discriminator, {"images": images.numpy(), "label": labels.numpy()}), judged, rtol=1e-4, atol=1e-4
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -31,9 +32,9 @@ CARD = '{"name": "caf\N{LATIN SMALL LETTER E WITH ACUTE}"}'
 COUNTS = (1, 2, 7)
 
 
-def pair(family: str, conditional: bool) -> Pair:
-    """Both players after a few passes, so that normalisation has statistics of its own; D drops out in training."""
-    networks = Networks(
+def networks(family: str, conditional: bool) -> Networks:
+    """Narrow ones; D drops out in training."""
+    return Networks(
         family=family,
         conditional=conditional,
         latent_size=LATENT,
@@ -41,7 +42,14 @@ def pair(family: str, conditional: bool) -> Pair:
         discriminator_width=4,
         dropout=0.5 if family == "dcgan" else 0.0,
     )
-    made = build(networks, SHAPE, classes=10, seed=1)
+
+
+TOLD, UNTOLD = networks("express", conditional=True), networks("dcgan", conditional=False)
+
+
+def pair(settings: Networks, seed: int = 1) -> Pair:
+    """Both players after a few passes, so that normalisation has statistics of its own."""
+    made = build(settings, SHAPE, classes=10, seed=seed)
     rng = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for module in made.generator.modules():
@@ -62,14 +70,19 @@ def card_of(model: bytes) -> str:
     return session(model).get_modelmeta().custom_metadata_map["digitforge"]
 
 
-@pytest.fixture(scope="module", params=[("express", True), ("dcgan", False)], ids=["told", "untold"])
-def players(request: pytest.FixtureRequest) -> Pair:
-    return pair(*request.param)
+@pytest.fixture(scope="module", params=[TOLD, UNTOLD], ids=["told", "untold"])
+def settings(request: pytest.FixtureRequest) -> Networks:
+    return request.param
 
 
-def test_the_file_draws_what_torch_draws_for_any_number_of_latents(players: Pair) -> None:
-    generator = copy.deepcopy(players.generator)
-    model = session(generator_to_onnx(generator, LATENT, "signed", CARD))
+@pytest.fixture(scope="module")
+def players(settings: Networks) -> Pair:
+    return pair(settings)
+
+
+def test_the_file_draws_what_torch_draws_for_any_number_of_latents(players: Pair, settings: Networks) -> None:
+    generator = players.generator
+    model = session(generator_to_onnx(generator, settings, SHAPE, CARD))
     inputs = {node.name: (node.type, node.shape[1:]) for node in model.get_inputs()}
     told = {"label": ("tensor(int64)", [])} if generator.classes else {}
     assert inputs == {"latent": ("tensor(float)", [LATENT])} | told
@@ -88,8 +101,8 @@ def test_the_file_draws_what_torch_draws_for_any_number_of_latents(players: Pair
 
 
 def test_a_blend_of_labels_is_an_input_that_nobody_needs_to_know_of() -> None:
-    generator = pair("express", conditional=True).generator
-    model = session(generator_to_onnx(copy.deepcopy(generator), LATENT, "signed", CARD))
+    generator = pair(TOLD).generator
+    model = session(generator_to_onnx(generator, TOLD, SHAPE, CARD))
     optional = [(node.name, node.type, node.shape[1:]) for node in model.get_overridable_initializers()]
     assert optional == [("blend", "tensor(float)", [10])]
     latents, threes = np.random.default_rng(0).standard_normal((4, LATENT), np.float32), np.full(4, 3)
@@ -106,13 +119,33 @@ def test_a_blend_of_labels_is_an_input_that_nobody_needs_to_know_of() -> None:
 
 
 def test_a_model_that_is_told_nothing_blends_nothing() -> None:
-    model = session(generator_to_onnx(pair("dcgan", conditional=False).generator, LATENT, "signed", CARD))
+    model = session(generator_to_onnx(pair(UNTOLD).generator, UNTOLD, SHAPE, CARD))
     assert model.get_overridable_initializers() == []
 
 
-def test_the_file_judges_as_torch_does(players: Pair) -> None:
+def test_networks_of_one_kind_have_files_of_their_own_whichever_was_written_first() -> None:
+    first, second = (pair(TOLD, seed).generator for seed in (1, 2))
+    files = [generator_to_onnx(generator, TOLD, SHAPE, CARD) for generator in (first, second, first)]
+    assert files[0] == files[2] != files[1]
+    latents, labels = torch.randn(4, LATENT), torch.arange(4)
+    for generator, file in zip((first, second), files, strict=False):
+        (drawn,) = session(file).run(None, {"latent": latents.numpy(), "label": labels.numpy()})
+        with torch.no_grad():
+            expected = to_uint8(generator.eval()(latents, labels), "signed").numpy()
+        assert np.abs(drawn.astype(int) - expected).max() <= 1
+
+
+def test_a_file_says_nothing_of_the_machine_that_wrote_it(players: Pair, settings: Networks) -> None:
+    generator = generator_to_onnx(players.generator, settings, SHAPE, CARD)
+    discriminator = discriminator_to_onnx(players.discriminator, settings, SHAPE, 10, CARD)
+    for file in (generator, discriminator):
+        assert b".py" not in file
+        assert str(Path.cwd()).encode() not in file
+
+
+def test_the_file_judges_as_torch_does(players: Pair, settings: Networks) -> None:
     classes = players.generator.classes
-    judge = session(discriminator_to_onnx(copy.deepcopy(players.discriminator), classes, SHAPE, "signed", CARD))
+    judge = session(discriminator_to_onnx(players.discriminator, settings, SHAPE, 10, CARD))
     for count in COUNTS:
         images, labels = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8), torch.arange(count)
         feeds = {"images": images.numpy()} | ({"label": labels.numpy()} if classes else {})
@@ -150,7 +183,7 @@ def change_a_statistic(network: nn.Module) -> None:
 
 @pytest.mark.parametrize("change", [change_a_weight, change_a_statistic])
 def test_the_hash_of_the_weights_tells_any_change(change: Callable[[nn.Module], None]) -> None:
-    generator = pair("express", True).generator
+    generator = pair(TOLD).generator
     other = copy.deepcopy(generator)
     assert weights_sha256(other) == weights_sha256(generator)
     with torch.no_grad():

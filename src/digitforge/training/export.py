@@ -45,7 +45,7 @@ def export(folder: RunFolder, at: int | None = None, *, progress: Progress | Non
         weights_sha256=weights_sha256(generator),
         figures={},
     )
-    return generator_to_onnx(generator, recipe.networks.latent_size, recipe.networks.pixels, card.to_json())
+    return generator_to_onnx(generator, recipe.networks, card.shape, card.to_json())
 
 
 def find_snapshot(folder: RunFolder, at: int | None = None) -> Path:

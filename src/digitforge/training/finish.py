@@ -31,7 +31,7 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
     """
     card = make_card(plan, generator, images)
     networks = plan.recipe.networks
-    model = generator_to_onnx(generator, networks.latent_size, networks.pixels, card.to_json())
+    model = generator_to_onnx(generator, networks, plan.train.shape, card.to_json())
     write_whole(folder.model, model)
     if can_be_judged(plan):
         try:
@@ -39,10 +39,8 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
         except DataError:  # images that were handed in, or have gone since: the model is no worse for that
             card = replace(card, figures={})
         write_whole(folder.model, with_card(model, card.to_json()))
-    classes = plan.classes if networks.conditional else 0
-    judge = discriminator_to_onnx(
-        discriminator, classes, plan.train.shape, networks.pixels, json.dumps({"kind": "discriminator"})
-    )
+    told = json.dumps({"kind": "discriminator"})
+    judge = discriminator_to_onnx(discriminator, networks, plan.train.shape, plan.classes, told)
     write_whole(folder.discriminator, judge)
     write_pictures(Forge.load(folder.model), folder)
     folder.write_hashes()
