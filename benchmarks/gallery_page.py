@@ -1,13 +1,15 @@
 """Make the gallery's page from its runs, finished or not: docs/gallery.md, its pictures, what docs/recipes.md shows.
 
-    python benchmarks/gallery_page.py
+    python benchmarks/gallery_page.py [--shorter runs/recipes]
 
 Every figure is of 10,000 drawings, measured by `digitforge evaluate` or kept from before. The models of finished runs
-that are small enough are laid into models/ with a list of their hashes.
+that are small enough are laid into models/ with a list of their hashes. A recipe whose training for the gallery has
+hardly begun is shown by a finished shorter run of its name in `--shorter`.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 from collections.abc import Sequence
@@ -27,11 +29,11 @@ from digitforge.report.shown import ShownRun, shown_run
 from digitforge.runs import RunFolder
 from digitforge.sheets import labelled_sheet, model_sheet
 from digitforge.training.export import export
-from gallery_table import figures_table
+from gallery_table import figures_table, spread
 from passages import ROOT, write_passage
 from passages import table as markdown
 from recipe_speed import machine
-from shows import Show, read_shows, runs_of
+from shows import RUNS, Show, read_shows, runs_of
 
 PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "images" / "gallery"
 MODELS = ROOT / "models"
@@ -64,8 +66,11 @@ class Exhibit:
 
 def main() -> None:
     """Measure what is new, draw all, write the pages."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shorter", type=Path, default=RUNS.with_name("recipes"))
+    options = parser.parse_args()
     shows = read_shows()
-    exhibits = [exhibit for show in shows.values() if (exhibit := exhibit_of(show))]
+    exhibits = [exhibit for show in shows.values() if (exhibit := exhibit_of(show, options.shorter))]
     if not exhibits:
         sys.exit("runs/gallery holds no run with a snapshot yet; train some: python benchmarks/gallery.py")
     PICTURES.mkdir(parents=True, exist_ok=True)
@@ -82,10 +87,12 @@ def main() -> None:
     lay_out_models(exhibits)
 
 
-def exhibit_of(show: Show) -> Exhibit | None:
-    """What there is to show of a recipe: its finished runs, or else the first one as far as it has come."""
-    folders = list(runs_of(show).values())
+def exhibit_of(show: Show, shorter: Path) -> Exhibit | None:
+    """What there is to show of a recipe: its finished runs, else the first as far as it has come, else a short one."""
+    folders, short = list(runs_of(show).values()), RunFolder(shorter / show.name)
     begun = [folder for folder in folders if folder.is_finished] or [one for one in folders[:1] if one.snapshots()[1:]]
+    if not begun and short.is_finished:
+        begun = [short]
     if not begun:
         return None
     forges = [model_of(folder) for folder in begun]
@@ -144,8 +151,16 @@ def shown(exhibit: Exhibit, kind: str, words: str) -> str:
 
 def command(exhibit: Exhibit) -> str:
     """What trains the run in the pictures."""
-    seed = exhibit.runs[0].recipe.training.seed
-    return f"```\ndigitforge {' '.join(exhibit.show.words(seed))}\n```\n"
+    training = exhibit.runs[0].recipe.training
+    length = [] if share(exhibit) == 1 or not exhibit.folder.is_finished else ["--images", str(training.images)]
+    return f"```\ndigitforge {' '.join([*exhibit.show.words(training.seed), *length])}\n```\n"
+
+
+def share(exhibit: Exhibit) -> float:
+    """How much of its recipe's full length the run in the pictures has behind it, at most 1."""
+    run, recipe = exhibit.runs[0], exhibit.show.recipe
+    full = recipe.training.length(exhibit.forge.card.data.count) or run.history.images
+    return min(1.0, run.history.images / full)
 
 
 def section(exhibit: Exhibit) -> str:
@@ -184,9 +199,9 @@ def recipe_passage(exhibit: Exhibit) -> str:
 def outcome(exhibit: Exhibit) -> str:
     """What the runs came to, in a sentence."""
     run, runs = exhibit.runs[0], exhibit.runs
-    share = run.history.images / run.reached.images_asked
-    epochs = run.history.curves["epoch"].values[-1]
-    length = "its full length" if share >= 1 else f"{share:.0%} of its length so far"
+    part, epochs = share(exhibit), run.history.curves["epoch"].values[-1]
+    length = "its full length" if part == 1 else f"{part:.0%} of its full length"
+    length += "" if exhibit.folder.is_finished else ", and not at its end yet"
     seeds = "" if len(runs) == 1 else f"{len(runs)} seeds: "
     ratio = spread([one.evaluation["ratio"] for one in runs], "{:,.1f}")
     told = [one.evaluation["accuracy"]["value"] for one in runs if one.evaluation.get("accuracy")]
@@ -196,12 +211,6 @@ def outcome(exhibit: Exhibit) -> str:
         f"{run.history.images:,} images ({epochs:,.1f} epochs), {length}, in {duration(run.history.seconds)} of "
         f"training steps. {seeds}{ratio} F{asked}; D is right on {' and '.join(judged)} images at the end."
     )
-
-
-def spread(values: Sequence[float], shape: str) -> str:
-    """A mean, with its standard deviation where there are several values."""
-    text = shape.format(statistics.mean(values))
-    return text if len(values) == 1 else f"{text} ± {shape.format(statistics.stdev(values))}"
 
 
 def duration(seconds: float) -> str:
@@ -218,7 +227,7 @@ def lay_out_models(exhibits: Sequence[Exhibit]) -> None:
     rows = [["file", "draws", "size", "F", "SHA-256"]]
     for exhibit in exhibits:
         content, forge = exhibit.forge.path.read_bytes(), exhibit.forge
-        if not exhibit.folder.is_finished or len(content) > LARGEST_MODEL:
+        if not exhibit.folder.is_finished or share(exhibit) < 1 or len(content) > LARGEST_MODEL:
             continue
         path = MODELS / f"{exhibit.show.name}.onnx"
         write_whole(path, content)

@@ -13,6 +13,9 @@ def figures_table(groups: Mapping[str, Sequence[ShownRun]]) -> str:
     """The table in Markdown. groups: the runs of a recipe, which differ in the seed alone, by its name."""
     rows = [["", *groups, "real"], ["---", *["---:"] * (len(groups) + 1)]]
     rows.append(["seeds", *(str(len(runs)) for runs in groups.values()), ""])
+    for key in ("images", "seconds"):
+        cells = [spread([float(getattr(run.history, key)) for run in runs], "{:,.0f}") for runs in groups.values()]
+        rows.append([key, *cells, ""])
     for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *PROPERTIES):
         found = [[measured(run.evaluation, quantity) for run in runs] for runs in groups.values()]
         known = [[one for one in column if one is not None] for column in found]
@@ -28,3 +31,9 @@ def cell(values: Sequence[float], quantity: Quantity) -> str:
     if not values:
         return "-"
     return written(statistics.mean(values), quantity, statistics.stdev(values) if len(values) > 1 else None)
+
+
+def spread(values: Sequence[float], shape: str) -> str:
+    """A mean, with its standard deviation where there are several values."""
+    text = shape.format(statistics.mean(values))
+    return text if len(values) == 1 else f"{text} ± {shape.format(statistics.stdev(values))}"
