@@ -48,9 +48,8 @@ def main() -> None:
         together, alone = ([each[way] for each in rounds] for way in ("together", "alone"))
         found[name] = summary(together, alone)
         low, high = found[name]["ratio_range"]
-        print(
-            f"{name:16} {found[name]['ratio']:.2f} ({low:.2f} to {high:.2f}) times as fast; {statistics.median(together):,.0f} images/s in all"
-        )
+        in_all = f"{statistics.median(together):,.0f} images/s in all"
+        print(f"{name:16} {found[name]['ratio']:.2f} ({low:.2f} to {high:.2f}) times as fast; {in_all}")
     where = torch.cuda.get_device_name() if options.device == "cuda" else machine()
     told = {"date": datetime.now(UTC).date().isoformat(), "device": where, "torch": torch.__version__}
     RESULTS.write_text(json.dumps(told | {"specialists": options.digits, "recipes": found}, indent=2) + "\n")
