@@ -13,7 +13,7 @@ import argparse
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from PIL import Image
 from digitforge.files import write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.kept import kept_evaluation
-from digitforge.onnx_file import available_cores
+from digitforge.report.animations import Film, gif_bytes
 from digitforge.report.figures import figure_bytes, run_figure
 from digitforge.report.pictures import BEST_A_LABEL, best_digits, evolution_sheet
+from digitforge.report.run_film import film_of_run
 from digitforge.report.shown import ShownRun, shown_run
 from digitforge.runs import RunFolder
 from digitforge.sheets import labelled_sheet, model_sheet
@@ -39,6 +40,8 @@ PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "images" / "galle
 MODELS = ROOT / "models"
 LARGEST_MODEL = 5_000_000  # bytes
 CURVES_WIDTH, CURVES_COLOURS = 900, 48  # pixels and palette of curves, which are lines on paper
+FILM_STEP = 0.5  # seconds that a sheet is shown in a film
+ROUNDED_FROM = 100  # F from which no decimals are told
 JUDGED = {"real_train": "real", "fake": "fake"}  # what D's accuracy is told of
 SHEET_COLOURS = 128  # of what colour sheets keep
 HEAD = """# The gallery
@@ -77,7 +80,7 @@ def main() -> None:
     for exhibit in exhibits:
         draw(exhibit)
         write_passage("docs/recipes.md", f"what {exhibit.show.name} came to", recipe_passage(exhibit))
-    text = HEAD.format(machine=f"{available_cores()} cores of an {machine()}") + "\n".join(map(section, exhibits))
+    text = HEAD.format(machine=machine()) + "\n".join(map(section, exhibits))
     missing = [f"`{name}`" for name in shows if name not in {exhibit.show.name for exhibit in exhibits}]
     if missing:
         text += f"\nNot trained for the gallery yet: {', '.join(missing)}.\n"
@@ -119,6 +122,15 @@ def draw(exhibit: Exhibit) -> None:
         keep(labelled_sheet(best, BEST_A_LABEL), exhibit, "best")
     if folder.pretraining.is_file():
         keep(Image.open(folder.pretraining), exhibit, "pretraining")
+    if exhibit.show.has_film:
+        write_whole(PICTURES / f"{exhibit.show.name}.gif", gif_bytes(short_film(folder)))
+
+
+def short_film(folder: RunFolder) -> Film:
+    """A run as a film of a few hundred kB: the upper half of a dozen sheets."""
+    film = film_of_run(folder, "epoch", seconds=0.5)
+    half = film.frames[0].shape[0] // 2
+    return replace(film, frames=[frame[:half] for frame in film.frames], step=FILM_STEP)
 
 
 def keep(image: Image.Image, exhibit: Exhibit, kind: str) -> None:
@@ -203,7 +215,8 @@ def outcome(exhibit: Exhibit) -> str:
     length = "its full length" if part == 1 else f"{part:.0%} of its full length"
     length += "" if exhibit.folder.is_finished else ", and not at its end yet"
     seeds = "" if len(runs) == 1 else f"{len(runs)} seeds: "
-    ratio = spread([one.evaluation["ratio"] for one in runs], "{:,.1f}")
+    ratios = [one.evaluation["ratio"] for one in runs]
+    ratio = spread(ratios, "{:,.1f}" if ratios[0] < ROUNDED_FROM else "{:,.0f}")
     told = [one.evaluation["accuracy"]["value"] for one in runs if one.evaluation.get("accuracy")]
     asked = f", {100 * statistics.mean(told):.1f}% read as the digit asked for" if told else ""
     judged = [f"{run.history.curves[f'accuracy.{key}'].values[-1]:.0%} of {word}" for key, word in JUDGED.items()]

@@ -23,6 +23,7 @@ class Show:
     seeds: tuple[int, ...] = (0,)
     epochs: tuple[float, ...] = ()
     verdict: str = ""
+    has_film: bool = False
 
     @property
     def recipe(self) -> Recipe:

@@ -40,6 +40,14 @@ def test_epochs_begin_after_pretraining(tmp_path: Path) -> None:
     assert epochs.each == pytest.approx(200)
 
 
+def test_pretraining_shows_even_where_no_line_was_told_during_it(tmp_path: Path) -> None:
+    lines = [stats_line(images, epoch) for images, epoch in ((104, 0.02), (300, 1), (500, 2))]
+    epochs = read_history(write_run(tmp_path / "run", lines)).epochs
+    assert epochs is not None
+    assert epochs.before == pytest.approx(100)
+    assert epochs.each == pytest.approx(200)
+
+
 def test_there_are_no_epochs_before_the_first_one_begins(tmp_path: Path) -> None:
     assert read_history(write_run(tmp_path / "run", [stats_line(50, 0)])).epochs is None
 

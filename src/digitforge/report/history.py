@@ -16,6 +16,8 @@ from digitforge.runs import RunFolder
 
 Numbers = NDArray[np.float64]
 
+_ROUNDED = 1e-3  # of an epoch; statistics tell four decimals
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -59,10 +61,13 @@ class History:
         if len(under_way) == 0:
             return None
         first, last = under_way[0], under_way[-1]
-        if len(under_way) == len(counts) or counts[last] == counts[first]:  # no pretraining, or none that can be told
+        if counts[last] == counts[first]:  # one moment alone tells nothing of a time before
             return Epochs(0.0, images[last] / counts[last])
         each = (images[last] - images[first]) / (counts[last] - counts[first])
-        return Epochs(max(0.0, images[last] - each * counts[last]), each)
+        before = images[last] - each * counts[last]
+        if before < _ROUNDED * each:
+            return Epochs(0.0, images[last] / counts[last])
+        return Epochs(before, each)
 
 
 @dataclass(frozen=True)
