@@ -15,6 +15,7 @@ from digitforge.errors import RunError
 from digitforge.files import write_whole
 from digitforge.networks.players import Generator
 from digitforge.training.ema import Average
+from digitforge.training.numbers import all_finite
 from digitforge.training.step import Game
 
 
@@ -63,6 +64,8 @@ def load_checkpoint(path: Path, state: State) -> None:
             saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise RunError(f"{path} is no checkpoint ({error}); delete it to resume from an older one") from None
+    if not all_finite(saved.values()):
+        raise RunError(f"{path} holds numbers that are none; delete it to resume from an older one")
     forget_moments(state.game)
     if step:
         create_moments(state.game)
