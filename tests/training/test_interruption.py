@@ -96,3 +96,11 @@ def test_a_program_that_hears_signals_itself_goes_on_hearing_them() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert heard == [signal.SIGTERM]
+
+
+def test_libraries_that_take_every_error_for_their_own_hide_no_signal() -> None:
+    with pytest.raises(InterruptionError, match="--resume"), ends_at_once(Path("runs/mine")):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Exception:
+            raise ValueError("the model cannot be exported") from None

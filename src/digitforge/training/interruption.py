@@ -53,14 +53,13 @@ class Interruption:
 def ends_at_once(folder: Path) -> Iterator[None]:
     """Where a run has nothing to save, as before its first step and behind its last: a signal ends it where it is.
 
-    The handlers of a program that has its own stay.
+    Raises InterruptionError with the way on. The handlers of a program that has its own stay.
     """
+    asked: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise InterruptionError(
-            f"stopped; go on from what is saved in {folder} with `digitforge train --out {folder} --resume`",
-            128 + number,
-        )
+        asked.append(number)
+        raise KeyboardInterrupt  # which libraries let pass, while they take our errors for some of their own
 
     plain = (signal.SIG_DFL, signal.default_int_handler)
     is_heard = threading.current_thread() is threading.main_thread()
@@ -69,6 +68,13 @@ def ends_at_once(folder: Path) -> Iterator[None]:
         signal.signal(each, end)
     try:
         yield
+    except BaseException:
+        if not asked:
+            raise
+        raise InterruptionError(
+            f"stopped; go on from what is saved in {folder} with `digitforge train --out {folder} --resume`",
+            128 + asked[0],
+        ) from None
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -18,10 +18,11 @@ def all_finite(tensors: Iterable[Tensor]) -> bool:
     Left out are whole numbers and those that stand alone, such as how many steps an optimiser took, which some keep on
     the CPU.
     """
-    floating = [tensor.detach() for tensor in tensors if tensor.is_floating_point() and tensor.dim() and tensor.numel()]
-    # The largest size of each, since a sum of squares may be infinite where no number is; NaN outdoes every size.
-    sizes = torch._foreach_norm(floating, float("inf"))
-    return bool(torch.stack([size.double() for size in sizes]).isfinite().all())
+    floating = [tensor.detach() for tensor in tensors if tensor.is_floating_point() and tensor.dim()]
+    # No sum hides a NaN or an infinity, and sums take a twentieth of the time of looking at each number, for which
+    # there is time enough where a sum alone is too large.
+    sums = torch.stack([tensor.sum().double() for tensor in floating])
+    return bool(sums.isfinite().all()) or all(bool(tensor.isfinite().all()) for tensor in floating)
 
 
 def lost_among(tensors: Mapping[str, Tensor]) -> list[str]:
