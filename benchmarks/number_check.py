@@ -17,8 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from recipe_speed import machine
-
 from digitforge.data import load_data
 from digitforge.recipe import load_recipe
 from digitforge.training.checkpoint import named_tensors
@@ -26,6 +24,7 @@ from digitforge.training.compute import start_fabric
 from digitforge.training.numbers import all_finite
 from digitforge.training.plan import make_plan, with_images
 from digitforge.training.trainer import Trainer
+from recipe_speed import machine
 
 RESULTS = Path(__file__).parent / "results" / "number_check.json"
 IMAGES = 120_000
