@@ -22,6 +22,7 @@ def test_one_wrong_number_among_many_is_found(wrong: float, place: int) -> None:
 
 def test_the_largest_number_that_there_is_is_one() -> None:
     assert all_finite([torch.full((4,), torch.finfo(torch.float32).max), torch.tensor([3])])
+    assert all_finite([torch.tensor([3])])
 
 
 def test_what_is_lost_is_told_once_in_words() -> None:

@@ -64,8 +64,6 @@ def load_checkpoint(path: Path, state: State) -> None:
             saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
         raise RunError(f"{path} is no checkpoint ({error}); delete it to resume from an older one") from None
-    if not all_finite(saved.values()):
-        raise RunError(f"{path} holds numbers that are none; delete it to resume from an older one")
     forget_moments(state.game)
     if step:
         create_moments(state.game)
@@ -73,6 +71,9 @@ def load_checkpoint(path: Path, state: State) -> None:
     if not _alike(saved, wanted):
         forget_moments(state.game)
         raise RunError(f"{path} holds other networks than its run's recipe; the folder mixes two runs")
+    if not all_finite(saved[name].to(tensor.dtype) for name, tensor in wanted.items()):
+        forget_moments(state.game)
+        raise RunError(f"{path} holds numbers that are none; delete it to resume from an older one")
     with torch.no_grad():
         for name, tensor in wanted.items():
             tensor.copy_(saved[name])

@@ -1,5 +1,8 @@
-"""TensorBoard's event file, written by whoever tells: a writer with a thread of its own loses what a kill finds queued,
-and dies beside the run, trace and all, where the disk is full."""
+"""TensorBoard's event file, written in place by whoever tells.
+
+A writer with a thread of its own loses what a kill finds queued, and dies beside the run, trace and all, where the disk
+is full.
+"""
 
 from __future__ import annotations
 
