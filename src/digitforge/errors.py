@@ -33,6 +33,17 @@ class OutputError(UserError):
     """A place that cannot be written to, or an output that cannot be made there."""
 
 
+class WriteError(OutputError):
+    """A file or folder that could not be written.
+
+    fault: the message without its way on, for whoever knows a better one.
+    """
+
+    def __init__(self, message: str, fault: str | None = None) -> None:
+        super().__init__(message)
+        self.fault = fault or message
+
+
 class InterruptionError(DigitforgeError):
     """Work that a signal stopped after its state was saved; `exit_code` is 128 and the signal's number."""
 

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from digitforge.errors import OutputError
+from digitforge.errors import WriteError
+
+PART = ".part"  # how the name of a file ends that is not yet whole; it begins with a dot
 
 
 @contextmanager
@@ -19,7 +21,7 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
     The name beside it is unique, so that two processes that write one file don't meet: the last one to finish wins.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
     try:
         with beside.open("xb") as stream:
             yield stream
@@ -37,7 +39,7 @@ def write_whole(path: Path, content: bytes) -> None:
         with written_whole(path) as stream:
             stream.write(content)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
+        raise unwritable(path, error) from None
 
 
 def make_folder(path: Path) -> None:
@@ -45,7 +47,13 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {path}: {error.strerror or error}; choose another place") from None
+        raise unwritable(path, error, "make the folder") from None
+
+
+def unwritable(path: Path | str, error: OSError, verb: str = "write") -> WriteError:
+    """The error to raise for a file that cannot be written, or for what else cannot be done with it."""
+    fault = f"cannot {verb} {path}: {error.strerror or error}"
+    return WriteError(f"{fault}; choose another place", fault)
 
 
 def sha256_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from digitforge.errors import OutputError, RunError
-from digitforge.files import make_folder, sha256_of, write_whole
+from digitforge.files import PART, make_folder, sha256_of, unwritable, write_whole
+from digitforge.holding import TRACES
 from digitforge.recipe import Recipe, load_recipe, read_recipe
 
 _DIGITS = 10  # image counts in file names are padded to so many digits, so that names sort as the counts do
@@ -120,8 +122,8 @@ class RunFolder:
     def create(self, recipe: Recipe) -> None:
         """Make the folder with the resolved recipe in it; a finished run that goes on is no longer finished."""
         make_folder(self.path)
-        write_whole(self.recipe, recipe.to_toml().encode())  # first, since it is what makes the folder a run
-        self.hashes.unlink(missing_ok=True)
+        self.hashes.unlink(missing_ok=True)  # before a longer recipe, which would else be taken for finished
+        write_whole(self.recipe, recipe.to_toml().encode())
         for name in ("samples", "snapshots", "checkpoints"):
             make_folder(self.path / name)
 
@@ -148,13 +150,16 @@ class RunFolder:
         return lines
 
     def append_stats(self, line: Mapping[str, Any]) -> None:
-        """Add one line of statistics."""
-        text = json.dumps(line, allow_nan=False) + "\n"
+        """Add one line of statistics, which is on the disk before any checkpoint of what comes after it."""
+        rest = (json.dumps(line, allow_nan=False) + "\n").encode()
         try:
-            with self.stats.open("a", encoding="utf-8") as stream:
-                stream.write(text)
+            # Past Python's own memory, which would write a line again, behind the half of it that a full disk took.
+            with self.stats.open("ab", buffering=0) as stream:
+                while rest:
+                    rest = rest[stream.write(rest) :]
+                os.fsync(stream.fileno())
         except OSError as error:
-            raise OutputError(f"cannot write {self.stats}: {error.strerror or error}; make room there") from None
+            raise unwritable(self.stats, error) from None
 
     def rewind(self, images: int) -> None:
         """Drop what was recorded after `images` images, and half-written files, so that a resumed run is whole."""
@@ -164,7 +169,7 @@ class RunFolder:
             for path in (self.path / folder).iterdir():
                 if path.stem.isdigit() and int(path.stem) > images:
                     path.unlink()
-        for path in self.path.rglob(".*.part"):
+        for path in self.path.rglob(f".*{PART}"):
             path.unlink()
 
     def drop_old_checkpoints(self) -> None:
@@ -270,7 +275,7 @@ def _counted(folder: Path, suffix: str) -> list[Path]:
 def _free_folder(out: Path | None, name: str) -> Path:
     """`out`, which must not exist or be empty, or else a name in `runs`, numbered if taken."""
     if out is not None:
-        if _is_taken(out):
+        if is_taken(out):
             raise RunError(f"{out} exists already; add --resume to go on with the run in it, or choose another --out")
         return out
     plain = Path("runs") / name
@@ -281,14 +286,17 @@ def _free_folder(out: Path | None, name: str) -> Path:
 
 
 def _write_hashes(folder: Path, hashes: Path) -> None:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != hashes)
+    passing = {folder / name for name in TRACES} | {hashes}
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path not in passing)
     lines = [f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     write_whole(hashes, "".join(lines).encode())
 
 
-def _is_taken(path: Path) -> bool:
-    """Whether something is there, other than an empty folder."""
+def is_taken(path: Path) -> bool:
+    """Whether something is there, other than a folder that is empty or holds the traces of a run that never began."""
     try:
-        return path.exists() and (not path.is_dir() or any(path.iterdir()))
+        if not path.is_dir():
+            return path.exists()
+        return any(each.name not in TRACES and not each.name.endswith(PART) for each in path.iterdir())
     except OSError as error:
         raise OutputError(f"cannot use {path}: {error.strerror or error}; choose another place") from None

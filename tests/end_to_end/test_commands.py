@@ -169,13 +169,31 @@ def test_a_dcgan_draws_the_digits_that_it_was_not_told(shop: Shop) -> None:
         assert arrays["images"].std() > 1
 
 
-def test_a_run_that_was_killed_ends_as_an_undisturbed_one(shop: Shop, undisturbed: Path) -> None:
+def wait_for_lines(process: subprocess.Popen[str], run: Path, count: int) -> None:
+    """Wait until a run at work has so many lines of statistics."""
+    deadline, stats = time.monotonic() + 60, run / "stats.jsonl"
+    while not stats.exists() or stats.read_text().count("\n") < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_run_that_was_stopped_and_killed_ends_as_an_undisturbed_one(shop: Shop, undisturbed: Path) -> None:
     run = shop.folder / "runs" / "killed"
     process = shop.start(f"{OWN_RUN} --out runs/killed")
-    deadline = time.monotonic() + 60
-    while len(list((run / "checkpoints").glob("*.safetensors"))) < 2 and time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+    wait_for_lines(process, run, 2)
+    process.send_signal(signal.SIGSTOP)  # so that it is still at work when the second process comes
+    try:
+        said = shop.refuse("train --out runs/killed --resume")
+    finally:
+        process.send_signal(signal.SIGCONT)
+    assert f"runs/killed is being worked on by process {process.pid} on " in said
+    process.send_signal(signal.SIGTERM)
+    _, err = outcome(process)
+    assert process.returncode == 143
+    assert "go on with `digitforge train --out runs/killed --resume`" in err.splitlines()[-1]
+    process = shop.start("train --out runs/killed --resume")
+    wait_for_lines(process, run, 1 + len((run / "stats.jsonl").read_text().splitlines()))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (run / "model.onnx").exists()

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from digitforge.errors import InterruptionError
-from digitforge.training.interruption import Interruption
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from digitforge.training.interruption import SIGNALS, Interruption, ends_at_once
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -75,3 +73,34 @@ def test_another_verb_than_train_is_named_in_the_way_on() -> None:
     interruption.asked = signal.SIGINT
     told = str(interruption.error(Path("runs/mine"), "specialists"))
     assert "`digitforge specialists --out runs/mine --resume`" in told
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_where_there_is_nothing_to_save_a_signal_ends_the_run_with_the_way_on(
+    number: signal.Signals, code: int
+) -> None:
+    before = signal.getsignal(number)
+    way_on = "`digitforge train --out runs/mine --resume`"
+    with pytest.raises(InterruptionError, match=way_on) as stop, ends_at_once(Path("runs/mine")):
+        os.kill(os.getpid(), number)
+    assert stop.value.exit_code == code
+    assert signal.getsignal(number) == before
+
+
+def test_a_program_that_hears_signals_itself_goes_on_hearing_them() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with ends_at_once(Path("runs/mine")):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
+
+
+def test_libraries_that_take_every_error_for_their_own_hide_no_signal() -> None:
+    with pytest.raises(InterruptionError, match="--resume"), ends_at_once(Path("runs/mine")):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Exception:
+            raise ValueError("the model cannot be exported") from None

@@ -277,6 +277,35 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_been(
     assert what_must_repeat(folder) == undisturbed
 
 
+def test_a_signal_in_the_last_save_is_heard_after_it(undisturbed: dict[str, object], tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        save = Trainer.save
+
+        def save_and_hear(trainer: Trainer, folder: RunFolder) -> None:
+            if trainer.images == IMAGES:
+                os.kill(os.getpid(), signal.SIGTERM)
+            save(trainer, folder)
+
+        patch.setattr(Trainer, "save", save_and_hear)
+        with pytest.raises(InterruptionError) as stop:
+            short(tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    assert stop.value.exit_code == 143
+    assert folder.checkpoints()[0] == folder.checkpoint(40) and not folder.is_finished
+    assert what_must_repeat(short(folder.path, resume=True)) == undisturbed
+
+
+def test_a_signal_while_the_files_of_the_end_are_written_loses_nothing(
+    undisturbed: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("digitforge.training.train.finish", lambda *of: os.kill(os.getpid(), signal.SIGINT))
+        with pytest.raises(InterruptionError, match="--resume") as stop:
+            short(tmp_path / "run")
+    assert stop.value.exit_code == 130
+    assert what_must_repeat(short(tmp_path / "run", resume=True)) == undisturbed
+
+
 def test_a_run_does_not_go_on_with_other_images(tmp_path: Path) -> None:
     with pytest.raises(InterruptionError):
         short(tmp_path / "run", observers=[interrupted_at(7)])
@@ -492,6 +521,81 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(
     assert folder.checkpoints()[0] == folder.checkpoint(21)
     assert [line["images"] for line in folder.read_stats()] == [80, 160, 240, 320]
     assert what_must_repeat(short(folder.path, resume=True)) == undisturbed
+
+
+def spoil(game: Game, what: str, value: float) -> None:
+    """Put a number that is none where a step leaves its own."""
+    weight = next(game.generator.parameters())
+    if what == "a moment":
+        game.generator_optimiser.state[weight]["exp_avg_sq"].view(-1)[0] = value
+    else:
+        next(game.discriminator.parameters() if what == "D's weight" else iter([weight])).data[0] = value
+
+
+@pytest.mark.parametrize("step", [22, 24], ids=["within a tick", "in the step of a tick, whose losses are still whole"])
+@pytest.mark.parametrize(
+    ("what", "value"), [("G's weight", float("nan")), ("D's weight", float("inf")), ("a moment", float("inf"))]
+)
+def test_a_wrong_number_is_found_at_the_next_tick_and_never_reaches_a_checkpoint_or_snapshot(
+    light_end: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, what: str, value: float
+) -> None:
+    play = STEPS["simultaneous"]
+
+    def lose(game: Game, batches: object, number: int) -> Outcome:
+        outcome = play(game, batches, number)
+        if number == step:
+            spoil(game, what, value)
+        return outcome
+
+    monkeypatch.setitem(STEPS, "simultaneous", lose)
+    with pytest.raises(DivergenceError, match=r"no numbers any more after 400 images; the checkpoint before is kept"):
+        short(tmp_path / "lost", LIGHT)
+    folder = RunFolder(tmp_path / "lost")
+    for path in (*folder.checkpoints(), *folder.snapshots()):
+        assert all(bool(value.isfinite().all()) for value in safetensors.torch.load_file(path).values()), path
+    monkeypatch.setitem(STEPS, "simultaneous", play)
+    assert short(folder.path, resume=True).read_stats()[-1]["images"] == IMAGES
+
+
+def test_a_gradient_that_is_no_number_is_found_at_the_next_tick(light_end: None, tmp_path: Path) -> None:
+    class Spoiler(Listener):
+        def stepped(self, images: int) -> None:
+            if images == 22 * BATCH:
+                weight.register_hook(lambda gradient: gradient * float("inf"))
+
+    plan = make_plan(tiny_recipe(LIGHT), DATA)
+    trainer = Trainer(plan, start_fabric(plan.recipe))
+    weight = next(trainer.state.game.discriminator.parameters())
+    folder = RunFolder(tmp_path)
+    folder.create(plan.recipe)
+    with pytest.raises(DivergenceError, match="the discriminator's weights"):
+        trainer.run(folder, [Spoiler()])
+    assert trainer.images == 25 * BATCH
+
+
+def test_a_signal_saves_no_wrong_numbers(light_end: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(step: int, outcome: Outcome) -> Outcome:
+        return replace(outcome, generator_loss=torch.tensor(float("nan"))) if step == 22 else outcome
+
+    monkeypatch.setitem(STEPS, "simultaneous", played(lose))
+    with pytest.raises(DivergenceError, match="the losses are no numbers any more after 368 images"):
+        short(tmp_path / "run", LIGHT, observers=[interrupted_at(23)])
+    assert RunFolder(tmp_path / "run").checkpoints()[0] == RunFolder(tmp_path / "run").checkpoint(21)
+
+
+def test_a_checkpoint_of_wrong_numbers_gives_way_to_the_one_before(light_end: None, tmp_path: Path) -> None:
+    wanted = what_must_repeat(short(tmp_path / "undisturbed", LIGHT))
+    with pytest.raises(ZeroDivisionError):
+        short(tmp_path / "died", LIGHT, observers=[Listener(33 * BATCH, crash)])
+    newest = RunFolder(tmp_path / "died").checkpoints()[0]
+    with safetensors.safe_open(newest, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = safetensors.torch.load_file(newest)
+    tensors["generator.layers.0.weight"][0] = float("nan")
+    newest.write_bytes(safetensors.torch.save(tensors, metadata))
+    later = Listener()
+    assert what_must_repeat(short(tmp_path / "died", resume=True, observers=[later])) == wanted
+    assert later.first == 28 * BATCH
 
 
 def test_rates_that_are_far_too_high_are_told_apart_from_a_crash(light_end: None, tmp_path: Path) -> None:

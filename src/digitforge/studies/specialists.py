@@ -16,7 +16,7 @@ from digitforge.forge import Forge
 from digitforge.metrics.evaluate import evaluate
 from digitforge.onnx_file import available_cores, open_onnx
 from digitforge.recipe import LENGTHS, Recipe, full_key, load_recipe
-from digitforge.runs import RunFolder, SpecialistsFolder, check_goes_on, new_specialists_folder
+from digitforge.runs import RunFolder, SpecialistsFolder, check_goes_on, is_taken, new_specialists_folder
 from digitforge.sections import Compute
 from digitforge.set_file import set_card, write_set
 from digitforge.sheets import model_sheet, png_bytes
@@ -95,7 +95,7 @@ def choose_folder(folder: SpecialistsFolder | None, asked: Recipe, resume: bool)
     """The folder of a new job: the one that is asked for, which must be free, or the default."""
     if folder is None:
         return new_specialists_folder(None, asked)
-    if resume and folder.path.is_dir() and any(folder.path.iterdir()):
+    if resume and is_taken(folder.path):
         folder.read_recipe()  # raises, as it holds none
     return new_specialists_folder(folder.path, asked)
 

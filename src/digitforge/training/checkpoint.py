@@ -15,6 +15,7 @@ from digitforge.errors import RunError
 from digitforge.files import write_whole
 from digitforge.networks.players import Generator
 from digitforge.training.ema import Average
+from digitforge.training.numbers import all_finite
 from digitforge.training.step import Game
 
 
@@ -70,6 +71,9 @@ def load_checkpoint(path: Path, state: State) -> None:
     if not _alike(saved, wanted):
         forget_moments(state.game)
         raise RunError(f"{path} holds other networks than its run's recipe; the folder mixes two runs")
+    if not all_finite(saved[name].to(tensor.dtype) for name, tensor in wanted.items()):
+        forget_moments(state.game)
+        raise RunError(f"{path} holds numbers that are none; delete it to resume from an older one")
     with torch.no_grad():
         for name, tensor in wanted.items():
             tensor.copy_(saved[name])

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 
 from digitforge.errors import InterruptionError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
@@ -20,7 +24,7 @@ class Interruption:
     def __enter__(self) -> Interruption:
         # Python lets the main thread alone handle signals; elsewhere a run simply is not interrupted.
         if threading.current_thread() is threading.main_thread():
-            for each in (signal.SIGINT, signal.SIGTERM):
+            for each in SIGNALS:
                 self._before[each] = signal.signal(each, self._hear)
         return self
 
@@ -43,3 +47,34 @@ class Interruption:
         for each, handler in self._before.items():
             signal.signal(each, handler)  # type: ignore[arg-type]
         self._before.clear()
+
+
+@contextmanager
+def ends_at_once(folder: Path) -> Iterator[None]:
+    """Where a run has nothing to save, as before its first step and behind its last: a signal ends it where it is.
+
+    Raises InterruptionError with the way on. The handlers of a program that has its own stay.
+    """
+    asked: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        raise KeyboardInterrupt  # which libraries let pass, while they take our errors for some of their own
+
+    plain = (signal.SIG_DFL, signal.default_int_handler)
+    is_heard = threading.current_thread() is threading.main_thread()
+    before = {each: signal.getsignal(each) for each in SIGNALS if is_heard and signal.getsignal(each) in plain}
+    for each in before:
+        signal.signal(each, end)
+    try:
+        yield
+    except BaseException:
+        if not asked:
+            raise
+        raise InterruptionError(
+            f"stopped; go on from what is saved in {folder} with `digitforge train --out {folder} --resume`",
+            128 + asked[0],
+        ) from None
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

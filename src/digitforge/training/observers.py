@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,7 +12,10 @@ from digitforge.files import write_whole
 from digitforge.runs import RunFolder
 from digitforge.sheets import Picture, png_bytes
 from digitforge.training.diagnosis import Finding
+from digitforge.training.events import EventFile
 from digitforge.training.plan import Plan
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,28 +76,60 @@ class Recorder:
 
 
 class TensorBoard:
-    """Shows the statistics, sheets and what is wrong in TensorBoard, images seen as its step."""
+    """Shows the statistics, sheets and what is wrong in TensorBoard, images seen as its step.
+
+    It shows what the run folder holds anyway: where its files cannot be written, it says so once and the run goes on.
+    """
 
     def started(self, plan: Plan, folder: RunFolder, images: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
         # What an earlier process told of later images is taken back; a start tells of image 0 again.
-        self._writer = SummaryWriter(str(folder.tensorboard), purge_step=images + 1 if images else 0)
+        self._file: EventFile | None = None
+        with self._shown():
+            self._file = EventFile(folder.tensorboard, since=images + 1 if images else 0)
 
     def stepped(self, images: int) -> None:
         pass
 
     def ticked(self, tick: Tick) -> None:
-        for name, value in flat_scalars(tick.line or {}):
-            self._writer.add_scalar(name, value, tick.images)
-        for finding in tick.findings or ():
-            self._writer.add_text(f"diagnosis/{finding.kind}", finding.sentence, tick.images)
-        for name, picture in (("samples", tick.sheet), ("pretraining", tick.pretraining)):
-            if picture is not None:
-                self._writer.add_image(name, picture, tick.images, dataformats="HW" if picture.ndim == 2 else "HWC")
+        with self._shown():
+            if self._file is not None:
+                for summary in summaries(tick):
+                    self._file.add(summary, tick.images)
+                self._file.flush()
 
     def ended(self) -> None:
-        self._writer.close()
+        with self._shown():
+            if self._file is not None:
+                self._file.close()
+
+    @contextmanager
+    def _shown(self) -> Iterator[None]:
+        """Give up, with a word, where the disk does not take what is written in the block."""
+        try:
+            yield
+        except OSError as error:
+            lost, self._file = self._file, None
+            if lost is not None:
+                with suppress(OSError):  # of what is left in memory
+                    lost.close()
+            _LOGGER.warning(
+                "TensorBoard's files cannot be written (%s); the run goes on, and stats.jsonl has it all",
+                error.strerror or error,
+            )
+
+
+def summaries(tick: Tick) -> Iterator[Any]:
+    """What TensorBoard is told of a tick."""
+    from torch.utils.tensorboard import summary
+
+    for name, value in flat_scalars(tick.line or {}):
+        yield summary.scalar(name, value)  # type: ignore[no-untyped-call]
+    for finding in tick.findings or ():
+        yield summary.text(f"diagnosis/{finding.kind}", finding.sentence)  # type: ignore[no-untyped-call]
+    for name, picture in (("samples", tick.sheet), ("pretraining", tick.pretraining)):
+        if picture is not None:
+            layout = "HW" if picture.ndim == 2 else "HWC"
+            yield summary.image(name, picture, dataformats=layout)  # type: ignore[no-untyped-call]
 
 
 def flat_scalars(line: Mapping[str, Any]) -> list[tuple[str, float]]:

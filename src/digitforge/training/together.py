@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 
 from digitforge.data import DataSet
 from digitforge.errors import DigitforgeError
+from digitforge.holding import held
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
 from digitforge.training.budget import images_in
@@ -20,7 +21,7 @@ from digitforge.training.interruption import Interruption
 from digitforge.training.observers import Observer
 from digitforge.training.plan import Plan, with_images
 from digitforge.training.stacked import StackedBatches, stack
-from digitforge.training.train import complete, planned, recorded, throw_away
+from digitforge.training.train import complete, planned, prepare, recorded, says_what_is_kept, throw_away
 from digitforge.training.trainer import Trainer, advance
 
 
@@ -61,12 +62,15 @@ def train_together(
     try:
         trainers = [Trainer(plan, fabric) for plan in _with_lengths(plans, fabric)]
         runs = [Run(member, trainer) for member, trainer in zip(members, trainers, strict=True)]
-        groups = _groups(runs)
-        if len(groups) > 1:
-            names = "; ".join(", ".join(run.member.name for run in group) for group in groups)
-            note(f"not all at once, since they differ in length or in how far they are, but in turn: {names}")
-        for group in groups:
-            _train_group(group, finished)
+        with ExitStack() as holds:
+            for member in members:
+                holds.enter_context(held(member.folder.path))
+            groups = _groups(runs)
+            if len(groups) > 1:
+                names = "; ".join(", ".join(run.member.name for run in group) for group in groups)
+                note(f"not all at once, since they differ in length or in how far they are, but in turn: {names}")
+            for group in groups:
+                _train_group(group, finished)
     except torch.OutOfMemoryError:
         raise DigitforgeError(
             f"the memory of the {fabric.device.type} device is too small for {len(members)} labels at once; "
@@ -114,27 +118,44 @@ def train_team(runs: Sequence[Run]) -> None:
 def _tell(runs: Sequence[Run], seconds: float) -> bool:
     """Have each run tell what a step has brought; whether it was a tick of any. After an error the others are saved."""
     is_tick = False
-    failed: dict[str, DigitforgeError] = {}
-    for run in runs:
-        try:
-            is_tick |= run.trainer.tell(run.observers, seconds)
-        except DigitforgeError as error:
-            failed[run.member.name] = error
-    for name, failure in failed.items():
-        _save(runs, failed)
-        raise type(failure)(f"specialist {name}: {failure}") from failure
+
+    def tell(run: Run) -> None:
+        nonlocal is_tick
+        is_tick |= run.trainer.tell(run.observers, seconds)
+
+    failed = _of_each(runs, tell)
+    if failed:
+        _save([run for run in runs if run.member.name not in failed])
+    _raise_first(failed)
     return is_tick
 
 
-def _save(runs: Sequence[Run], but: Container[str] = ()) -> None:
+def _save(runs: Sequence[Run]) -> None:
+    """Save each run, also where another one cannot be saved."""
+    _raise_first(_of_each(runs, lambda run: run.trainer.save(run.member.folder)))
+
+
+def _of_each(runs: Sequence[Run], act: Callable[[Run], None]) -> dict[str, DigitforgeError]:
+    """Do something with each run; the errors of those in which it failed, by name."""
+    failed: dict[str, DigitforgeError] = {}
     for run in runs:
-        if run.member.name not in but:
-            run.trainer.save(run.member.folder)
+        try:
+            with says_what_is_kept(run.trainer.plan, run.member.folder):
+                act(run)
+        except DigitforgeError as error:
+            failed[run.member.name] = error
+    return failed
+
+
+def _raise_first(failed: Mapping[str, DigitforgeError]) -> None:
+    for name, failure in failed.items():
+        raise type(failure)(f"specialist {name}: {failure}") from failure
 
 
 def _train_group(runs: Sequence[Run], finished: Callable[[Member], None]) -> None:
     with ExitStack() as records:
         for run in runs:
+            prepare(run.trainer, run.member.folder)
             run.observers = records.enter_context(recorded(run.trainer, run.member.folder, [run.member.observer]))
         if len(runs) == 1:
             runs[0].trainer.run(runs[0].member.folder, runs[0].observers)

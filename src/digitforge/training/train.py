@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from lightning_fabric import Fabric
 
 from digitforge.data import DataSet, Progress, load_data
-from digitforge.errors import RunError
-from digitforge.files import write_whole
+from digitforge.errors import OutputError, RunError, WriteError
+from digitforge.files import unwritable, write_whole
+from digitforge.holding import held
 from digitforge.recipe import LENGTHS, Recipe, full_key, load_recipe
-from digitforge.runs import RunFolder, check_goes_on, new_run_folder
+from digitforge.runs import RunFolder, check_goes_on, is_taken, new_run_folder
 from digitforge.sheets import png_bytes
 from digitforge.training.budget import images_in
 from digitforge.training.compute import start_fabric
 from digitforge.training.finish import finish
+from digitforge.training.interruption import ends_at_once
 from digitforge.training.observers import Observer, Recorder, TensorBoard
 from digitforge.training.pictures import real_sheet
 from digitforge.training.plan import Plan, make_plan, with_images
@@ -46,7 +48,8 @@ def train(
     observers: hear the run besides those that write its folder. progress: hears a download.
 
     Raises RecipeError, DataError, RunError or OutputError before anything is written; InterruptionError after SIGINT or
-    SIGTERM, when the state is saved.
+    SIGTERM, when the state is saved; OutputError on the way for a disk that fails, DivergenceError for numbers that run
+    away, and either says what is kept.
     """
     settings = {full_key(key): value for key, value in (settings or {}).items()}
     if data is not None:
@@ -91,7 +94,7 @@ def planned(asked: Recipe, data: DataSet, saved: Recipe | None, folder: RunFolde
     if saved is not None and folder is not None:
         return lengthened(plan, saved, folder)
     if folder is not None:
-        if resume and folder.path.is_dir() and any(folder.path.iterdir()):
+        if resume and is_taken(folder.path):
             folder.read_recipe()  # raises, as it holds none
         new_run_folder(folder.path, asked)  # refuses a folder that is taken before any time is spent
     return plan
@@ -136,23 +139,48 @@ def throw_away(plan: Plan, batch_size: int) -> Plan:
 def run(plan: Plan, fabric: Fabric, folder: RunFolder, observers: Sequence[Observer]) -> None:
     """Train a resolved plan in its folder, from the newest checkpoint there, to the end."""
     trainer = Trainer(plan, fabric)
-    trainer.resume(folder)
-    with recorded(trainer, folder, observers) as heard:
-        trainer.run(folder, heard)
-    complete(trainer, folder)
+    with says_what_is_kept(plan, folder), held(folder.path) if fabric.is_global_zero else nullcontext():
+        trainer.resume(folder)
+        prepare(trainer, folder)
+        with ends_at_once(folder.path):
+            with recorded(trainer, folder, observers) as heard:
+                trainer.run(folder, heard)
+            complete(trainer, folder)
+
+
+@contextmanager
+def says_what_is_kept(plan: Plan, folder: RunFolder) -> Iterator[None]:
+    """Where a file of a run cannot be written or read: say what of it is kept, and how to go on."""
+    try:
+        yield
+    except (WriteError, OSError) as error:
+        known = error if isinstance(error, WriteError) else unwritable(error.filename or folder.path, error, "use")
+        if not folder.recipe.is_file():
+            raise OutputError(f"{known.fault}; choose another place") from error
+        saved = folder.checkpoints()
+        images = plan.times.images_after(int(saved[0].stem)) if saved else 0
+        kept = f"its state after {images:,} images is kept" if saved else "nothing is saved yet"
+        raise OutputError(
+            f"{known.fault}; the run has ended, {kept}: once there is room and the disk is well, go on with "
+            f"`digitforge train --out {folder.path} --resume`"
+        ) from error
+
+
+def prepare(trainer: Trainer, folder: RunFolder) -> None:
+    """Make a folder ready for what comes after the images seen so far."""
+    if trainer.fabric.is_global_zero:
+        folder.create(trainer.plan.recipe)
+        folder.rewind(trainer.images)
+        write_whole(folder.real_sheet, png_bytes(real_sheet(trainer.plan)))
 
 
 @contextmanager
 def recorded(trainer: Trainer, folder: RunFolder, observers: Sequence[Observer]) -> Iterator[list[Observer]]:
-    """Make the folder ready for what comes after the images seen so far, and have observers hear it until the end.
+    """Have observers hear what comes after the images seen so far, until the end.
 
     Gives all those that hear it: of several processes, in the first alone.
     """
     plan, images, first = trainer.plan, trainer.images, trainer.fabric.is_global_zero
-    if first:
-        folder.create(plan.recipe)
-        folder.rewind(images)
-        write_whole(folder.real_sheet, png_bytes(real_sheet(plan)))
     heard: list[Observer] = [Recorder(), TensorBoard(), *observers] if first else []
     for observer in heard:
         observer.started(plan, folder, images)

@@ -28,12 +28,13 @@ from digitforge.sections import Optimiser
 from digitforge.sheets import MODEL_COLUMNS, Picture, beside, enlarged, grid
 from digitforge.training.accuracy import discriminator_accuracy
 from digitforge.training.batches import Batches
-from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, save_checkpoint
+from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, named_tensors, save_checkpoint
 from digitforge.training.diagnosis import Finding, diagnose
 from digitforge.training.drawing import draw
 from digitforge.training.ema import Average, measured
 from digitforge.training.figures import Ruler, key_figures, ruler_for
 from digitforge.training.interruption import Interruption
+from digitforge.training.numbers import all_finite, divergence, lost_among
 from digitforge.training.observers import Observer, Tick
 from digitforge.training.pictures import UNLABELLED, run_sheet
 from digitforge.training.plan import RECORDS, Plan
@@ -69,8 +70,8 @@ class Trainer:
     def run(self, folder: RunFolder, observers: Sequence[Observer]) -> None:
         """Train to the end, telling `observers`; the state is saved now and then, and when a signal asks to stop."""
         plan, state = self.plan, self.state
-        last_saved = time.monotonic()
         self.begin(observers)
+        last_saved = time.monotonic()
         with Interruption() as interruption:
             while state.step < plan.times.steps:
                 start = time.perf_counter()
@@ -82,7 +83,9 @@ class Trainer:
                 if self._agrees_to_stop(interruption, at_tick=is_tick):
                     self.save(folder)
                     raise interruption.error(folder.path)
-        self.save(folder)
+            self.save(folder)
+            if self._agrees_to_stop(interruption, at_tick=True):
+                raise interruption.error(folder.path)
 
     def begin(self, observers: Sequence[Observer]) -> None:
         """Tell what there is before the first step."""
@@ -101,7 +104,8 @@ class Trainer:
         return tick is not None
 
     def save(self, folder: RunFolder) -> None:
-        """Write a checkpoint, then let the older ones go."""
+        """Write a checkpoint, then let the older ones go; raises DivergenceError where they are the better ones."""
+        self._check_numbers()
         if self.fabric.is_global_zero:
             save_checkpoint(folder.checkpoint(self.state.step), self.state)
             folder.drop_old_checkpoints()
@@ -167,6 +171,7 @@ class Trainer:
         due = {key: plan.is_due(key, step) for key in RECORDS}
         if not any(due.values()):
             return None
+        self._check_numbers()
         line = self._line(due) if due["tick"] or due["accuracy"] or due["figures"] else None
         return Tick(
             images=self.images,
@@ -176,6 +181,12 @@ class Trainer:
             weights=self._weights() if due["snapshot"] else None,
         )
 
+    def _check_numbers(self) -> None:
+        """Raise DivergenceError where something that the run goes on from is no number any more."""
+        tensors = dict(named_tensors(self.state))
+        if not all_finite(tensors.values()):
+            raise DivergenceError(divergence(lost_among(tensors), self.images, self.plan.recipe))
+
     def _line(self, due: Mapping[str, bool]) -> dict[str, Any]:
         """This tick's line of statistics; the sums start anew."""
         plan, state, images = self.plan, self.state, self.images
@@ -183,11 +194,8 @@ class Trainer:
         sums = mean_over_processes(state.sums).tolist()
         terms = zip(("discriminator", "generator", "penalty"), sums, sums[_COUNTS:], strict=False)
         loss = {name: total / count for name, total, count in terms if count}
-        if not all(map(math.isfinite, loss.values())):
-            raise DivergenceError(
-                f"the losses are no numbers any more after {images:,} images; the last checkpoint is kept: start anew "
-                "with lower generator_optimiser.rate and discriminator_optimiser.rate, or with --precision 32"
-            )
+        if not all(map(math.isfinite, loss.values())):  # of some process: the sums of this one may be whole
+            raise DivergenceError(divergence(["the losses"], images, plan.recipe))
         line: dict[str, Any] = {
             "images": images,
             "epoch": round(plan.epochs_after(images), 4),
