@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from digitforge.networks.pixels import Range, to_network, to_uint8
 from digitforge.networks.players import Discriminator, Generator
-from digitforge.onnx_file import BLEND
+from digitforge.onnx_file import BLEND, CARD_KEY
+from digitforge.seal import sealed
 
 _OPSET = 18
 _EXAMPLES = 2  # images that the exporter traces; the batch axis stays free
@@ -58,7 +59,7 @@ def generator_to_onnx(generator: Generator, latent_size: int, pixels: Range, car
         return _export(_Drawing(generator, pixels), inputs, ["images"], card)
     inputs |= {BLEND: torch.zeros(_EXAMPLES, generator.classes)}
     model = _export(_Drawing(generator, pixels), inputs, ["images"], card)
-    return _with_default(model, BLEND, np.zeros((1, generator.classes), np.float32))
+    return with_card(_with_default(model, BLEND, np.zeros((1, generator.classes), np.float32)), card)
 
 
 def discriminator_to_onnx(
@@ -91,18 +92,17 @@ def weights_sha256(network: nn.Module) -> str:
 
 
 def with_card(model: bytes, card: str) -> bytes:
-    """The same model file with another card."""
+    """The same model file with another card, sealed anew."""
     import onnx
 
     proto = onnx.load_model_from_string(model)
     del proto.metadata_props[:]
-    onnx.helper.set_model_props(proto, {"digitforge": card})
-    content: bytes = proto.SerializeToString(deterministic=True)
-    return content
+    onnx.helper.set_model_props(proto, {CARD_KEY: card})
+    return sealed(proto.SerializeToString(deterministic=True))
 
 
 def _with_default(model: bytes, name: str, value: NDArray[np.float32]) -> bytes:
-    """The same model with a value for one input, which so becomes optional; its first axis is free for itself."""
+    """The same model, unsealed, with a value for one input, which so becomes optional; its first axis is free."""
     import onnx
 
     proto = onnx.load_model_from_string(model)
