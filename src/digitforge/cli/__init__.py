@@ -108,5 +108,10 @@ def _explain(error: Exception) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"digitforge: {' '.join(message.split())}", file=sys.stderr)
+    print(f"digitforge: {_shown(' '.join(message.split()))}", file=sys.stderr)
     return code
+
+
+def _shown(message: str) -> str:
+    """A message without what would move a terminal's cursor: files and words that it quotes may hold anything."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in message)
