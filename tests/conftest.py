@@ -10,11 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Tiny tensors gain nothing from threads, and two processes at once would fight for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # So that tests in every folder can import what stands beside this file, such as tiny_models.
 sys.path.insert(0, str(Path(__file__).parent))
+
+# How often tests try what they make up; `pytest --hypothesis-profile nightly` takes hours instead of seconds. No
+# limit on the time of a single try, as busy machines are slow.
+_MADE_UP = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
+settings.register_profile("quick", max_examples=100, **_MADE_UP)
+settings.register_profile("nightly", max_examples=10_000, **_MADE_UP)
+settings.load_profile("quick")
 
 Results = dict[str, np.ndarray]
 

@@ -184,6 +184,8 @@ def test_two_new_lengths_are_refused() -> None:
     [
         ("training.batch_size=0", "training.batch_size: input should be greater than 0, not 0"),
         ("training.seed=-1", "training.seed: "),
+        ("networks.generator_width=1000000000", "networks.generator_width: input should be less than or equal to 4096"),
+        ("networks.latent_size=5000", "networks.latent_size: "),
         ("training.batch_size=many", "not 'many'"),
         ("objective.loss=hinge", "'relativistic' or 'wasserstein'"),
         ("discriminator_optimiser.rate=nan", "discriminator_optimiser.rate: "),

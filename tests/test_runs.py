@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,11 @@ import pytest
 from digitforge.errors import OutputError, RecipeError, RunError
 from digitforge.runs import RunFolder, image_count, new_run_folder
 from tiny_runs import tiny_recipe
+
+
+def stats_line(images: int) -> dict[str, object]:
+    """The least that a line of statistics tells."""
+    return {"images": images, "clock": {"seconds": 0.5}}
 
 
 @pytest.fixture
@@ -53,25 +59,79 @@ def test_names_sort_as_the_counts_do(folder: RunFolder) -> None:
 
 
 def test_statistics_are_read_back_line_by_line(folder: RunFolder) -> None:
-    lines = [{"images": 16, "loss": {"generator": 0.25}}, {"images": 32}]
+    lines = [stats_line(16) | {"loss": {"generator": 0.25}}, stats_line(32)]
     for line in lines:
         folder.append_stats(line)
     assert folder.read_stats() == lines
 
 
 def test_a_last_line_that_was_cut_off_is_left_out(folder: RunFolder) -> None:
-    folder.append_stats({"images": 16})
+    folder.append_stats(stats_line(16))
     with folder.stats.open("a") as stream:
         stream.write('{"images": 3')
-    assert folder.read_stats() == [{"images": 16}]
+    assert folder.read_stats() == [stats_line(16)]
 
 
-def test_a_damaged_line_is_named_by_its_number(folder: RunFolder) -> None:
-    folder.append_stats({"images": 16})
+@pytest.mark.parametrize(
+    "line", ["images 32", "7", "[]", "{}", '{"images": 32}', '{"images": 32, "clock": 5}', "[" * 9999]
+)
+def test_a_damaged_line_is_named_by_its_number(folder: RunFolder, line: str) -> None:
+    folder.append_stats(stats_line(16))
     with folder.stats.open("a") as stream:
-        stream.write("images 32\n")
+        stream.write(f"{line}\n")
     with pytest.raises(RunError, match=r"stats\.jsonl is damaged at line 2"):
         folder.read_stats()
+
+
+def test_a_figure_that_was_changed_is_noticed_and_lines_of_older_versions_are_read(folder: RunFolder) -> None:
+    folder.append_stats(stats_line(16) | {"loss": 0.25})
+    line = folder.stats.read_text()
+    folder.stats.write_text(line.replace("0.25", "0.75"))
+    with pytest.raises(RunError, match=r"stats\.jsonl is damaged at line 1: it was changed"):
+        folder.read_stats()
+    folder.stats.write_text(json.dumps(stats_line(16)) + "\n")
+    assert folder.read_stats() == [stats_line(16)]
+
+
+def test_a_recipe_that_was_changed_after_its_run_began_is_refused_until_its_seal_is_gone(folder: RunFolder) -> None:
+    text = folder.recipe.read_text().replace("seed = 5", "seed = 6")
+    folder.recipe.write_text(text)
+    with pytest.raises(RunError, match=r"recipe\.toml is damaged or was changed .*remove its last line"):
+        folder.read_recipe()
+    folder.recipe.write_text("".join(text.splitlines(keepends=True)[:-1]))
+    assert folder.read_recipe().training.seed == 6
+
+
+def test_a_file_that_a_finished_run_did_not_leave_is_refused_until_its_line_is_gone(folder: RunFolder) -> None:
+    folder.append_stats(stats_line(16))
+    folder.sample(0).write_bytes(b"picture")
+    assert folder.intact(folder.sample(0)) == folder.sample(0)  # of a run on its way nothing is known
+    folder.write_hashes()
+    folder.intact(folder.sample(0))
+    folder.sample(0).write_bytes(b"another")
+    with pytest.raises(RunError, match=r"0000000000\.png is not the file that the run left"):
+        folder.intact(folder.sample(0))
+    lines = folder.hashes.read_text().splitlines(keepends=True)
+    folder.hashes.write_text("".join(line for line in lines if "samples" not in line))
+    folder.intact(folder.sample(0))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"abc  recipe.toml\n"])
+def test_damaged_hashes_are_named(folder: RunFolder, content: bytes) -> None:
+    folder.hashes.write_bytes(content)
+    with pytest.raises(RunError, match="SHA256SUMS"):
+        folder.read_recipe()
+
+
+@pytest.mark.parametrize("name", ["samples", "snapshots", "checkpoints"])
+def test_a_run_clears_no_folder_that_a_link_leads_to(folder: RunFolder, tmp_path: Path, name: str) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "0000000099.png").touch()
+    (folder.path / name).rmdir()
+    (folder.path / name).symlink_to(tmp_path / "photos")
+    with pytest.raises(RunError, match=f"{name} is a link"):
+        folder.create(folder.read_recipe())
+    assert (tmp_path / "photos" / "0000000099.png").exists()
 
 
 def test_numbers_that_json_lacks_are_never_written(folder: RunFolder) -> None:
@@ -88,7 +148,7 @@ def test_statistics_that_cannot_be_written_are_the_users_to_know(folder: RunFold
 
 def test_a_run_that_goes_back_forgets_what_came_later_and_what_is_half_written(folder: RunFolder) -> None:
     for images in (0, 160, 320):
-        folder.append_stats({"images": images})
+        folder.append_stats(stats_line(images))
         folder.sample(images).touch()
         folder.snapshot(images).touch()
     with folder.stats.open("a") as stream:
@@ -96,7 +156,7 @@ def test_a_run_that_goes_back_forgets_what_came_later_and_what_is_half_written(f
     half_written = folder.sample(480).with_name(".0000000480.png.99-abcd.part")
     half_written.touch()
     folder.rewind(160)
-    assert folder.read_stats() == [{"images": 0}, {"images": 160}]
+    assert folder.read_stats() == [stats_line(0), stats_line(160)]
     assert folder.stats.read_text().endswith("}\n")
     assert folder.samples() == [folder.sample(0), folder.sample(160)]
     assert sorted((folder.path / "snapshots").iterdir()) == [folder.snapshot(0), folder.snapshot(160)]

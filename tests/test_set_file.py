@@ -204,6 +204,18 @@ def test_a_list_of_entries_that_overrules_the_short_one_is_refused(set_path: Pat
         Forge.load(set_path)
 
 
+def test_a_file_in_the_place_of_one_of_the_other_kind_is_refused(
+    set_path: Path, members: dict[int, Path], tmp_path: Path
+) -> None:
+    shutil.copy(set_path, tmp_path / "model.onnx")
+    shutil.copy(members[3], tmp_path / "other.zip")
+    for name in ("model.onnx", "other.zip"):
+        with pytest.raises(ModelError, match=f"{name} is .*set of specialists, other than its name says"):
+            Forge.load(tmp_path / name)
+    shutil.copy(set_path, tmp_path / "set")
+    assert Forge.load(tmp_path / "set").names == ("3", "5")
+
+
 def test_any_zip_is_not_a_set(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
         archive.writestr("letter.txt", "Dear reader")

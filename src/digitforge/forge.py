@@ -74,7 +74,8 @@ class Forge:
         """The model of a run's or of specialists' folder, or in a model file; None: the pretrained one in the package.
 
         classifier: filters and reads what an unconditional model draws; None: the one that fits, mostly the pinned one.
-        Raises ModelError that names the file if it is missing, damaged, or not what its card says.
+        Raises ModelError that names the file if it is missing, damaged, or not what its card says; RunError if it is
+        not the file that its run left.
         """
         return cls(open_model(_model_path(path)), classifier)
 
@@ -316,7 +317,7 @@ def _model_path(path: str | Path | None) -> Path:
         return set_of_models
     if not model.is_file():
         raise ModelError(f"the folder {path} holds no {model.name}: it is no run, or one that has not ended yet")
-    return model
+    return RunFolder(path).intact(model)
 
 
 def _enumerate(names: tuple[str, ...]) -> str:

@@ -14,9 +14,11 @@ from digitforge.errors import OutputError, RunError
 from digitforge.files import PART, make_folder, sha256_of, unwritable, write_whole
 from digitforge.holding import TRACES
 from digitforge.recipe import Recipe, load_recipe, read_recipe
+from digitforge.seal import is_broken_text, sealed_line, sealed_text, unsealed_line
 
 _DIGITS = 10  # image counts in file names are padded to so many digits, so that names sort as the counts do
 _CHECKPOINTS_KEPT = 2
+_HASH_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 @dataclass(frozen=True)
@@ -123,35 +125,48 @@ class RunFolder:
         """Make the folder with the resolved recipe in it; a finished run that goes on is no longer finished."""
         make_folder(self.path)
         self.hashes.unlink(missing_ok=True)  # before a longer recipe, which would else be taken for finished
-        write_whole(self.recipe, recipe.to_toml().encode())
+        write_whole(self.recipe, sealed_text(recipe.to_toml()).encode())
         for name in ("samples", "snapshots", "checkpoints"):
+            if (self.path / name).is_symlink():
+                raise RunError(
+                    f"{self.path / name} is a link, and a run clears its folders of what is old: put a folder there"
+                )
             make_folder(self.path / name)
+
+    def intact(self, path: Path) -> Path:
+        """`path`, a file of this run: RunError where the run has ended and left another file there.
+
+        A file that the hashes don't tell of is taken as it is, and so are all of a run on its way.
+        """
+        name = path.relative_to(self.path).as_posix()
+        if self.is_finished and path.is_file():
+            known = self._read_hashes().get(name)
+            if known not in (None, sha256_of(path)):
+                raise RunError(
+                    f"{path} is not the file that the run left, as {self.hashes.name} tells; copy it again, or remove "
+                    f"its line from {self.hashes.name} to use it as it is"
+                )
+        return path
 
     def read_recipe(self) -> Recipe:
         """The resolved recipe of this run."""
         if not self.recipe.is_file():
             raise RunError(f"{self.path} is no run folder: it holds no {self.recipe.name}; name another folder")
-        return read_recipe(self.recipe)
+        return _read_sealed(self.intact(self.recipe))
 
     def read_stats(self) -> list[dict[str, Any]]:
         """The lines of statistics; a last line that was cut off is left out."""
         if not self.stats.is_file():
             return []
         try:
-            *whole, _ = self.stats.read_text("utf-8").split("\n")
+            *whole, _ = self.intact(self.stats).read_text("utf-8").split("\n")
         except (OSError, ValueError) as error:
             raise RunError(f"cannot read the statistics {self.stats}: {error}; name another run") from None
-        lines = []
-        for number, line in enumerate(whole, 1):
-            try:
-                lines.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                raise RunError(f"{self.stats} is damaged at line {number}: {error.msg}") from None
-        return lines
+        return [self._read_line(number, line) for number, line in enumerate(whole, 1)]
 
     def append_stats(self, line: Mapping[str, Any]) -> None:
         """Add one line of statistics, which is on the disk before any checkpoint of what comes after it."""
-        rest = (json.dumps(line, allow_nan=False) + "\n").encode()
+        rest = _stats_line(line).encode()
         try:
             # Past Python's own memory, which would write a line again, behind the half of it that a full disk took.
             with self.stats.open("ab", buffering=0) as stream:
@@ -163,8 +178,8 @@ class RunFolder:
 
     def rewind(self, images: int) -> None:
         """Drop what was recorded after `images` images, and half-written files, so that a resumed run is whole."""
-        kept = [json.dumps(line) for line in self.read_stats() if line["images"] <= images]
-        write_whole(self.stats, "".join(f"{line}\n" for line in kept).encode())
+        kept = [_stats_line(line) for line in self.read_stats() if line["images"] <= images]
+        write_whole(self.stats, "".join(kept).encode())
         for folder in ("samples", "snapshots"):
             for path in (self.path / folder).iterdir():
                 if path.stem.isdigit() and int(path.stem) > images:
@@ -180,6 +195,29 @@ class RunFolder:
     def write_hashes(self) -> None:
         """Write the SHA-256 of every file, which marks the run as finished."""
         _write_hashes(self.path, self.hashes)
+
+    def _read_line(self, number: int, line: str) -> dict[str, Any]:
+        """One line of statistics, which tells at least the images and seconds by then."""
+        try:
+            table = json.loads(unsealed_line(line) or "")
+            _, _ = float(table["images"]), float(table["clock"]["seconds"])
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
+            raise RunError(
+                f"{self.stats} is damaged at line {number}: it was changed, or lacks images or seconds; "
+                "copy it again, or name another run"
+            ) from None
+        return dict(table)
+
+    def _read_hashes(self) -> dict[str, str]:
+        """The SHA-256 of each file of a finished run, by its path in the folder."""
+        try:
+            lines = self.hashes.read_text("utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise RunError(f"cannot read the hashes {self.hashes}: {error}; copy the run again") from None
+        found = [_HASH_LINE.fullmatch(line) for line in lines]
+        if not found or None in found:
+            raise RunError(f"{self.hashes} is damaged, so that nothing here can be trusted; copy the run again")
+        return {match[2]: match[1] for match in found if match}
 
 
 @dataclass(frozen=True)
@@ -221,13 +259,13 @@ class SpecialistsFolder:
     def create(self, recipe: Recipe) -> None:
         """Make the folder with the recipe in it."""
         make_folder(self.path)
-        write_whole(self.recipe, recipe.to_toml().encode())
+        write_whole(self.recipe, sealed_text(recipe.to_toml()).encode())
 
     def read_recipe(self) -> Recipe:
         """What the runs of this job have in common."""
         if not self.recipe.is_file():
             raise RunError(f"{self.path} is no job of specialists: it holds no {self.recipe.name}; name another folder")
-        return read_recipe(self.recipe)
+        return _read_sealed(self.recipe)
 
     def write_hashes(self) -> None:
         """Write the SHA-256 of every file, which marks the job as finished."""
@@ -264,6 +302,21 @@ def check_goes_on(folder: Path, saved: Recipe, recipe: str | Recipe | None, aske
             raise RunError(
                 f"the run in {folder} has {key} = {before}, not {now}; resume it as it is, or choose another --out"
             )
+
+
+def _read_sealed(path: Path) -> Recipe:
+    """The recipe in a file that a run wrote. Raises RunError where it was changed since."""
+    recipe = read_recipe(path)
+    if is_broken_text(path.read_text("utf-8")):
+        raise RunError(
+            f"{path} is damaged or was changed after its run began; copy it again, or remove its last line to use it "
+            "as it is"
+        )
+    return recipe
+
+
+def _stats_line(line: Mapping[str, Any]) -> str:
+    return sealed_line(json.dumps(line, allow_nan=False)) + "\n"
 
 
 def _counted(folder: Path, suffix: str) -> list[Path]:

@@ -9,6 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+# Four times the widest network of the papers, and what a model's card takes: a recipe from elsewhere that asks for more
+# would fill any memory, or lose its model at the end.
+Size = Annotated[int, Field(gt=0, le=4096)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -66,11 +69,11 @@ class Networks(Section):
 
     family: str
     conditional: bool = False  # whether both networks are told the label
-    latent_size: Positive = 100  # numbers a latent has
+    latent_size: Size = 100  # numbers a latent has
     latent: Literal["normal", "uniform"] = "normal"  # N(0, 1), or uniform in -1..1
     pixels: Literal["signed", "unit"] = "signed"  # images in -1..1 (the generator ends in tanh) or 0..1 (sigmoid)
-    generator_width: Positive = 64  # channels that all of a family's layers are multiples or parts of
-    discriminator_width: Positive = 64
+    generator_width: Size = 64  # channels that all of a family's layers are multiples or parts of
+    discriminator_width: Size = 64
     leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0  # share of D's activations dropped
 

@@ -26,6 +26,7 @@ CARD_NAME = "card.json"
 MEMBERS = "members"  # the key of the card's table under which each member's hash stands, by label
 MAX_CARD_BYTES = 4 * 1024**2  # a card with the most and longest names has a tenth
 _MAGIC = b"PK\x03\x04"  # what every zip that holds something begins with, and no ONNX file
+_ZIP, _ONNX = ".zip", ".onnx"  # what files of the two kinds are called; other names may hold either
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 # The last bytes of a zip without a comment (APPNOTE 4.3.16): signature, disk numbers, entries here and in all, the size
@@ -155,6 +156,9 @@ def open_model(path: Path) -> ModelFile:
         is_set = path.is_file() and _first_bytes(path) == _MAGIC
     except OSError:  # opening it says what is wrong
         is_set = False
+    if path.is_file() and path.suffix == (_ONNX if is_set else _ZIP):
+        kind = "a set of specialists" if is_set else "no set of specialists"
+        raise ModelError(f"{path} is {kind}, other than its name says; copy it again, or give it its right name")
     return open_set(path) if is_set else open_onnx(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ MODEL_COLUMNS = 10  # images of a label on a model's sheet
 _DRAWN_FREELY = 500  # for it where nobody tells the model its labels: some 50 of each digit, if it draws them equally
 MAX_IMAGES = 10_000  # on one picture
 MAX_PIXELS = 2**24  # of one picture before scaling: 10,000 images of 32x32 with gaps; in colour, doubled, 200 MB
+PNG_DAMAGE = (OSError, ValueError, SyntaxError, LookupError, struct.error, Image.DecompressionBombError)
 _BACKGROUND = 40  # darker than ink, lighter than paper, so that black images keep their edges
 _INK = 230
 _LETTERS = 14  # of a label's name that are shown
@@ -107,6 +109,20 @@ def png_bytes(picture: Picture | Image.Image) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()
+
+
+def read_png(content: bytes) -> Image.Image:
+    """A sheet's PNG file as a picture, after the check sums of all its parts, which Pillow else passes over.
+
+    Raises one of PNG_DAMAGE for what is damaged, no PNG, or larger than a sheet can be.
+    """
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+        if picture.width * picture.height > MAX_PIXELS * SCALE**2:
+            raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are too many for a sheet")
+        picture.verify()
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+        picture.load()
+        return picture
 
 
 def check_fits(count: int, height: int, width: int, places: int | None = None) -> None:

@@ -15,6 +15,7 @@ import pytest
 from digitforge import cli
 from digitforge.cli import main
 from digitforge.errors import DataError, DigitforgeError
+from digitforge.recipe import load_recipe
 from tiny_models import card_table, write_model
 
 
@@ -102,6 +103,27 @@ def test_a_wrong_command_is_one_line_and_code_2(folder: Path, capfd: pytest.Capt
 def test_a_misspelt_word_is_met_with_the_right_one(capfd: pytest.CaptureFixture[str], command: str, word: str) -> None:
     assert main(command.split()) == 2
     assert word in capfd.readouterr().err
+
+
+def test_what_a_file_holds_moves_no_cursor(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "odd.toml").write_text('"\\u001b]0;mine\\u0007" = 1\n' + load_recipe("express").to_toml())
+    assert main(["train", "odd.toml", "--dry-run"]) == 2
+    said = capfd.readouterr().err
+    assert said.rstrip("\n").isprintable()
+    assert r"\x1b]0;mine" in said
+
+
+def test_too_little_memory_is_said_in_one_line(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask_for_too_much(**_options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "app", ask_for_too_much)
+    assert main(["recipes"]) == 1
+    assert capfd.readouterr().err == (
+        "digitforge: there is too little memory for this; ask for less at once, or give smaller files\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["--help", "", "generate --help", "evaluate --help", "train --help", "data --help"])

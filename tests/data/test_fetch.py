@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -135,6 +137,85 @@ def test_broken_transfer_is_a_wrong_file(cache: Path, published: Published, mirr
     with pytest.raises(DataError, match=rf"wrong {IMAGES}: the transfer broke off after [0-9,]+ bytes"):
         fetch(published, Mirror(mirror.url))
     assert f"tiny/{IMAGES}" not in files_in(cache)
+
+
+def redirect(place: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", place)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return reply
+
+
+def test_redirection_to_another_web_address_is_followed(
+    cache: Path, published: Published, new_mirror: Callable[[], MirrorServer]
+) -> None:
+    first, second = new_mirror(), new_mirror()
+    second.serve_all(published.contents)
+    for name in published.contents:
+        first.replies[f"{name}.gz"] = redirect(f"{second.url}{name}.gz")
+    fetch(published, Mirror(first.url))
+    assert_complete(cache, published)
+
+
+@pytest.mark.parametrize(
+    "place", ["file://{}", "ftp://127.0.0.1/file", "{url}train-images-idx3-ubyte.gz", "http://", "\\"]
+)
+def test_redirection_to_a_file_or_without_end_is_given_up(
+    cache: Path, published: Published, mirror: MirrorServer, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "right.gz").write_bytes(gzip.compress(published.contents[IMAGES]))
+    mirror.replies[f"{IMAGES}.gz"] = redirect(place.format(tmp_path / "right.gz", url=mirror.url))
+    with pytest.raises(DataError, match=r"could not be fetched: .*(connection failed|404)"):
+        fetch(published, Mirror(mirror.url))
+    assert files_in(cache) == []
+
+
+def send_for_ever(handler: BaseHTTPRequestHandler) -> None:
+    """An answer that promises a little, or nothing, and does not end until nobody reads."""
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(bytes(1 << 16))
+
+
+def send_a_packed_bomb(handler: BaseHTTPRequestHandler) -> None:
+    """A short answer that the protocol itself unpacks to 100 MB."""
+    body = gzip.compress(bytes(100_000_000), 1)
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        handler.wfile.write(body)
+
+
+@pytest.mark.parametrize("reply", [send_for_ever, send_a_packed_bomb])
+def test_more_than_the_file_can_be_is_cut_off_in_bounded_memory(
+    cache: Path, published: Published, mirror: MirrorServer, reply: Callable[[BaseHTTPRequestHandler], None]
+) -> None:
+    mirror.serve_all(published.contents)
+    mirror.replies[f"{IMAGES}.gz"] = reply
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=rf"sent a wrong {IMAGES}: expected at most [0-9,]+ bytes, found more"):
+            fetch(published, Mirror(mirror.url))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 120_000_000  # of which the server, a thread of this process, has 100 to pack
+    assert f"tiny/{IMAGES}" not in files_in(cache)
+
+
+def test_more_than_was_promised_is_not_read(cache: Path, published: Published, mirror: MirrorServer) -> None:
+    whole = gzip.compress(published.contents[IMAGES])
+    mirror.serve_all(published.contents)
+    mirror.replies[f"{IMAGES}.gz"] = lambda handler: send(handler, whole + b"more", promised=len(whole))
+    fetch(published, Mirror(mirror.url))
+    assert_complete(cache, published)
 
 
 def test_next_source_brings_only_what_is_wrong(

@@ -131,6 +131,14 @@ def test_labels_become_indices_into_names(labels: np.ndarray, names: tuple[str, 
     assert encoded.dtype == np.int64
 
 
+@pytest.mark.parametrize("name", ["\x1b[2J", "", "a\nb", "x" * 65])
+def test_labels_that_no_model_could_name_are_refused_before_anything_is_trained(tmp_path: Path, name: str) -> None:
+    np.savez(tmp_path / "odd.npz", images=np.zeros((2, 28, 28), np.uint8), labels=np.asarray(["fine", name]))
+    with pytest.raises(DataError, match=r"odd\.npz .*has the label .*1 to 64 printable characters") as caught:
+        read_path(tmp_path / "odd.npz")
+    assert str(caught.value).isprintable()
+
+
 def test_parts_share_their_names() -> None:
     (train, test), names = encode_labels([np.array(["b", "c"]), np.array(["c", "a"])])
     assert names == ("a", "b", "c")

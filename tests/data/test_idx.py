@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from digitforge.data import read_idx, write_idx
@@ -93,7 +93,6 @@ def test_memory_is_not_taken_for_a_header_that_lies(tmp_path: Path) -> None:
     assert peak < 60_000_000
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), zipped=st.booleans())
 def test_mutated_bytes_are_read_or_refused(tmp_path: Path, data: st.DataObject, zipped: bool) -> None:
     content = bytearray(ZIPPED if zipped else idx_bytes(GREY))

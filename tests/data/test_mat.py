@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
@@ -228,7 +228,6 @@ def test_other_versions_of_matlab_files_are_named(tmp_path: Path) -> None:
         read_mat(tmp_path / "old.mat")
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), packed=st.booleans())
 def test_mutated_bytes_are_read_or_refused(tmp_path: Path, data: st.DataObject, packed: bool) -> None:
     content = written(packed)

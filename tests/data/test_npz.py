@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from digitforge.data import read_path
@@ -95,7 +95,6 @@ def test_what_is_no_archive_is_named(tmp_path: Path, content: bytes) -> None:
         read_path(tmp_path / "bad.npz")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_bytes_are_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     buffer = io.BytesIO()

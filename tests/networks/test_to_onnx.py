@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import digitforge
 from digitforge.networks.build import build
 from digitforge.networks.layers import BatchNorm
 from digitforge.networks.pixels import to_network, to_uint8
@@ -24,6 +25,7 @@ from digitforge.networks.to_onnx import (
     weights_sha256,
     with_card,
 )
+from digitforge.seal import is_broken
 from digitforge.sections import Networks
 
 SHAPE = (1, 8, 8)
@@ -141,6 +143,15 @@ def test_a_file_says_nothing_of_the_machine_that_wrote_it(players: Pair, setting
     for file in (generator, discriminator):
         assert b".py" not in file
         assert str(Path.cwd()).encode() not in file
+
+
+def test_the_files_of_the_package_say_nothing_of_the_machine_that_wrote_them() -> None:
+    files = sorted((Path(digitforge.__file__).parent / "assets").glob("*.onnx"))
+    assert len(files) == 3
+    for file in files:
+        content = file.read_bytes()
+        assert b".py" not in content, file.name
+        assert not is_broken(content), file.name
 
 
 def test_the_file_judges_as_torch_does(players: Pair, settings: Networks) -> None:

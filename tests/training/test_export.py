@@ -104,9 +104,7 @@ def test_a_finished_run_needs_no_data_and_an_unfinished_one_says_so(
 
 
 def test_a_run_of_another_machines_device_can_be_exported(copied: RunFolder, tmp_path: Path) -> None:
-    table = copied.recipe.read_text()
-    assert 'device = "cpu"' in table
-    copied.recipe.write_text(table.replace('device = "cpu"', 'device = "mps"'))
+    copied.create(copied.read_recipe().with_settings({"compute.device": "mps"}))
     copied.model.unlink()
     assert loaded(export(copied), tmp_path / "new.onnx").card.recipe["compute"]["device"] == "mps"
 
@@ -161,13 +159,26 @@ def test_a_foreign_snapshot_is_refused(
     copied: RunFolder, change: Callable[[dict[str, Tensor]], dict[str, Tensor]], words: str
 ) -> None:
     path = copied.snapshot(160)
+    copied.hashes.unlink()
     safetensors.torch.save_file(change(safetensors.torch.load_file(path)), path)
     with pytest.raises(RunError, match=rf"0000000160\.safetensors {words}.* --at$"):
         export(copied, 160)
 
 
+def test_a_changed_snapshot_is_refused_of_a_run_that_has_ended_or_not(copied: RunFolder) -> None:
+    content = bytearray(copied.snapshot(IMAGES).read_bytes())
+    content[-1] ^= 1  # the last bit of the last weight
+    copied.snapshot(IMAGES).write_bytes(content)
+    with pytest.raises(RunError, match="is not the file that the run left"):
+        export(copied)
+    copied.hashes.unlink()
+    with pytest.raises(RunError, match="its content is not what was saved"):
+        export(copied)
+
+
 @pytest.mark.parametrize("content", [b"", b"a text, no weights", bytes(100)], ids=["empty", "text", "zeros"])
 def test_a_damaged_snapshot_is_refused_and_the_others_are_there(copied: RunFolder, content: bytes) -> None:
+    copied.hashes.unlink()
     copied.snapshot(IMAGES).write_bytes(content)
     with pytest.raises(RunError, match=r"0000000320\.safetensors is no snapshot .*export another one with --at"):
         export(copied)

@@ -101,10 +101,17 @@ def _explain(error: Exception) -> int:
         return _say(f"{message[:1].lower()}{message[1:]} (see `{command} --help`)", error.exit_code)
     if isinstance(error, typer.Abort):
         return _say("stopped, as there was no answer to a question", FAILED)
+    if isinstance(error, MemoryError):
+        return _say("there is too little memory for this; ask for less at once, or give smaller files", FAILED)
     kind = type(error).__name__
     return _say(f"an unexpected {kind} ({error}); run it again with --debug to see where, and report it", FAILED)
 
 
 def _say(message: str, code: int) -> int:
-    print(f"digitforge: {' '.join(message.split())}", file=sys.stderr)
+    print(f"digitforge: {_shown(' '.join(message.split()))}", file=sys.stderr)
     return code
+
+
+def _shown(message: str) -> str:
+    """A message without what would move a terminal's cursor: files and words that it quotes may hold anything."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in message)

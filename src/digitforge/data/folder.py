@@ -19,6 +19,8 @@ from digitforge.data.raw import RawPart, Size, resize_note, resize_picture, targ
 from digitforge.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
+# Named, since Pillow would go by the content alone, and for some kinds, such as PostScript, start another program.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MAX_PIXELS = 4096 * 4096  # of one image: digits are crops; a few kilobytes can unpack to gigabytes
 # What Pillow's readers raise on garbled bytes.
 DAMAGE = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, struct.error, zlib.error)
@@ -81,6 +83,8 @@ def _survey(folder: Path) -> list[_Picture]:
 
 def _survey_picture(path: Path, class_name: str) -> _Picture:
     with _opened(path) as picture:
+        picture.verify()  # the check sums of a PNG's parts, which Pillow passes over as it unpacks them
+    with _opened(path) as picture:
         return _Picture(path, class_name, (picture.height, picture.width), _is_grey(picture))
 
 
@@ -91,7 +95,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         with warnings.catch_warnings():
             # Oddities in metadata that nobody here reads, and Pillow's word on large images: our own limit is tighter.
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
+            with Image.open(path, formats=FORMATS) as picture:
                 _refuse_too_large(picture, path)
                 yield picture
     except Image.DecompressionBombError as error:

@@ -24,6 +24,7 @@ READABLE = (
     "an idx images file, a .mat as SVHN has them, a folder with idx or SVHN's files, an .npz, "
     "or a folder of images with one sub-folder a class"
 )
+MAX_NAME = 64  # characters of a label, as of those in a model's card
 MOVED_AT_ONCE = 4096  # images: 12 MB of 32x32 in colour
 
 
@@ -77,6 +78,10 @@ def _settle(name: str, train: RawPart, test: RawPart | None) -> DataSet:
         sizes[part.images.shape[2], part.images.shape[3]] += len(part.images)
     size = target_size(sizes, channels.pop())
     labels, names = encode_labels([part.labels for part in parts])
+    if odd := [name for name in names if not (name.isprintable() and 0 < len(name) <= MAX_NAME)]:
+        raise DataError(
+            f"{train.where} has the label {odd[0][:MAX_NAME]!r}; a label is 1 to {MAX_NAME} printable characters"
+        )
     digits = [Digits(resize_images(part.images, size), label, names) for part, label in zip(parts, labels, strict=True)]
     notes = train.notes + resize_note(sizes, size)
     return DataSet(name, digits[0], digits[1] if test is not None else None, notes)

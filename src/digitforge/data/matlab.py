@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from digitforge.data.raw import MAX_BYTES
-from digitforge.data.unpacked import MAX_DEFLATE_RATIO
+from digitforge.data.unpacked import most_unpacked
 from digitforge.errors import DataError
 
 HEADER_BYTES = 128  # text, then two bytes of version and two that tell the order of bytes
@@ -50,7 +50,7 @@ class Place:
     @property
     def most(self) -> int:
         """The most bytes that can come out of it."""
-        return self.length * (MAX_DEFLATE_RATIO if self.is_compressed else 1)
+        return most_unpacked(self.length) if self.is_compressed else self.length
 
 
 @dataclass(frozen=True)

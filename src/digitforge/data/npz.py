@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from digitforge.data.raw import MAX_BYTES, RawPart, channels_first
-from digitforge.data.unpacked import MAX_DEFLATE_RATIO
+from digitforge.data.unpacked import most_unpacked
 from digitforge.errors import DataError
 
 # What zipfile and NumPy's header parser raise on bytes that are no archive (found by mutating one in the tests).
@@ -70,12 +70,12 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[Any]
         raise DataError(f"{path} has no array '{name}' (found {found}); expected {LAYOUT}")
     info = archive.getinfo(member)
     with archive.open(info) as stream:
-        _check_header(cast(BinaryIO, stream), info, f"{path} ({name})")
+        _check_header(cast(BinaryIO, stream), info, path.stat().st_size, f"{path} ({name})")
     with archive.open(info) as stream:
         return npy.read_array(cast(BinaryIO, stream), allow_pickle=False)
 
 
-def _check_header(stream: BinaryIO, info: zipfile.ZipInfo, where: str) -> None:
+def _check_header(stream: BinaryIO, info: zipfile.ZipInfo, archive_bytes: int, where: str) -> None:
     """Refuse an array that is pickled, too large, or not as long as its header says, before memory is taken for it."""
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
@@ -88,7 +88,8 @@ def _check_header(stream: BinaryIO, info: zipfile.ZipInfo, where: str) -> None:
     found = info.file_size - stream.tell()
     if needed != found:
         raise DataError(f"{where}: its header names {list(shape)} = {needed:,} bytes, found {found:,}; write it again")
-    if needed > min(MAX_BYTES, info.compress_size * MAX_DEFLATE_RATIO):
+    packed = min(info.compress_size, archive_bytes)  # as the archive's own list of files may lie
+    if needed > min(MAX_BYTES, packed if info.compress_type == zipfile.ZIP_STORED else most_unpacked(packed)):
         raise DataError(
             f"{where} claims {needed:,} bytes, more than it can hold or than the {MAX_BYTES:,} read at most"
         )

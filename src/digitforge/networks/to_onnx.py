@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from digitforge.networks.build import build
 from digitforge.networks.pixels import Range, to_network, to_uint8
 from digitforge.networks.players import Discriminator, Generator
-from digitforge.onnx_file import BLEND
+from digitforge.onnx_file import BLEND, CARD_KEY
+from digitforge.seal import sealed
 from digitforge.sections import Networks
 
 Shape = tuple[int, int, int]  # of an image: channels, height, width
@@ -103,18 +104,17 @@ def weights_sha256(network: nn.Module) -> str:
 
 
 def with_card(model: bytes, card: str) -> bytes:
-    """The same model file with another card."""
+    """The same model file with another card, sealed anew."""
     import onnx
 
     proto = onnx.load_model_from_string(model)
     del proto.metadata_props[:]
-    onnx.helper.set_model_props(proto, {"digitforge": card})
-    content: bytes = proto.SerializeToString(deterministic=True)
-    return content
+    onnx.helper.set_model_props(proto, {CARD_KEY: card})
+    return sealed(proto.SerializeToString(deterministic=True))
 
 
 def _with_default(model: bytes, name: str, value: NDArray[np.float32]) -> bytes:
-    """The same model with a value for one input, which so becomes optional; its first axis is free for itself."""
+    """The same model, unsealed, with a value for one input, which so becomes optional; its first axis is free."""
     import onnx
 
     proto = onnx.load_model_from_string(model)

@@ -16,7 +16,7 @@ from digitforge.forge import Forge
 from digitforge.randomness import draw_latents, stream
 from digitforge.report.history import Epochs
 from digitforge.runs import RunFolder, image_count
-from digitforge.sheets import SCALE
+from digitforge.sheets import PNG_DAMAGE, SCALE, read_png
 
 MOMENTS = 7  # of a run that are shown: with real images two rows of four
 _COLUMNS = 4
@@ -147,10 +147,10 @@ def _captions(moments: Sequence[int], epochs: Epochs | None) -> list[str]:
 def _read_reduced(path: Path) -> Image.Image:
     """A sheet at the size of its digits' own pixels, or smaller where that is much."""
     try:
-        with Image.open(path) as sheet:
-            reduced = sheet.convert("L" if sheet.mode == "L" else "RGB").reduce(SCALE)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        sheet = read_png(path.read_bytes())
+    except PNG_DAMAGE as error:
         raise RunError(f"the sheet {path} cannot be read: {error}; name another run") from None
+    reduced = sheet.convert("L" if sheet.mode == "L" else "RGB").reduce(SCALE)
     reduced.thumbnail((_SIDE, _SIDE))
     return reduced
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from PIL import Image
 
 from digitforge.data.digits import listed
 from digitforge.errors import RunError
@@ -17,9 +15,8 @@ from digitforge.report.figures import comparison_figure, figure_bytes, run_figur
 from digitforge.report.history import History
 from digitforge.report.pictures import evolution_sheet
 from digitforge.runs import RunFolder, image_count
-from digitforge.sheets import png_bytes
+from digitforge.sheets import PNG_DAMAGE, png_bytes, read_png
 
-_DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what Pillow raises for broken files
 _CSS_INCH = 96  # CSS pixels
 
 
@@ -62,6 +59,7 @@ class RunPlates:
 class _Album:
     """Plates of one run, and a sentence on each that could not be had."""
 
+    folder: RunFolder
     run: str
     left_out: list[str] = field(default_factory=list)
 
@@ -70,12 +68,12 @@ class _Album:
             return png_plate(content(), caption, alt)
         except FileNotFoundError:
             self.left_out.append(f"{self.run} has no {what}, so it is left out.")
-        except (*_DAMAGED, RunError):
+        except (*PNG_DAMAGE, RunError):
             self.left_out.append(f"{self.run}: {what} cannot be read, so it is left out.")
         return None
 
     def file(self, path: Path, caption: str, alt: str) -> Plate | None:
-        return self.add(path.name, caption, alt, path.read_bytes)
+        return self.add(path.name, caption, alt, lambda: self.folder.intact(path).read_bytes())
 
 
 def run_plates(
@@ -86,7 +84,7 @@ def run_plates(
     names: of the labels. has_ended: whether what is written at the end belongs to this run and not to an earlier end
     of it. copies: a PNG of drawn images beside what they copy. What can't be had is left out with a sentence.
     """
-    run, album, samples = history.name, _Album(history.name), folder.samples()
+    run, album, samples = history.name, _Album(folder, history.name), folder.samples()
     last = sheet = evolution = best = pretraining = copied = None
     over_time = f"Samples of {run} from its first images to its last, beside real ones."
     if samples:
@@ -132,9 +130,8 @@ def data_uri(content: bytes, mime: str) -> str:
 
 def png_plate(content: bytes, caption: str, alt: str) -> Plate:
     """A PNG as a plate, decoded once, since a browser would show nothing for a broken one."""
-    with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
-        picture.load()
-        return Plate(caption, alt, data_uri(content, "image/png"), picture.width, picture.height)
+    picture = read_png(content)
+    return Plate(caption, alt, data_uri(content, "image/png"), picture.width, picture.height)
 
 
 def _of(names: Sequence[str]) -> str:

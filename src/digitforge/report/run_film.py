@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
 from digitforge.errors import RunError, UserError
 from digitforge.report.animations import MP4_RATE, Film
 from digitforge.report.history import read_history
 from digitforge.runs import RunFolder, image_count
-from digitforge.sheets import Picture
+from digitforge.sheets import PNG_DAMAGE, Picture, read_png
 
 Caption = Literal["epoch", "images", "none"]
 
@@ -31,7 +30,12 @@ def film_of_run(folder: RunFolder, caption: Caption = "images", seconds: float =
         raise UserError(f"a run is shown in {SHORTEST} to {LONGEST:.0f} seconds, not in {seconds}")
     paths = _shown(_sheets(folder), int(seconds * MP4_RATE))
     counts = [image_count(path) for path in paths]
-    return Film(_read_all(paths), seconds / len(paths), HOLD, _captions(folder, counts, caption))
+    return Film(
+        _read_all([folder.intact(path) for path in paths]),
+        seconds / len(paths),
+        HOLD,
+        _captions(folder, counts, caption),
+    )
 
 
 def _sheets(folder: RunFolder) -> list[Path]:
@@ -66,10 +70,10 @@ def _read_all(paths: Sequence[Path]) -> list[Picture]:
 
 def _read(path: Path) -> Picture:
     try:
-        with Image.open(path) as image:
-            return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        image = read_png(path.read_bytes())
+    except PNG_DAMAGE as error:
         raise RunError(f"the sheet {path} can't be read ({error}); take it away") from None
+    return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
 
 
 def _size(picture: Picture) -> str:

@@ -1,7 +1,11 @@
-"""The checkpoint a run resumes from: every tensor that decides how it goes on, in one safetensors file."""
+"""The checkpoint a run resumes from: every tensor that decides how it goes on, in one safetensors file.
+
+It holds a hash over its tensors, as a snapshot does, since safetensors has none: one changed bit would be trained on.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +21,9 @@ from digitforge.networks.players import Generator
 from digitforge.training.ema import Average
 from digitforge.training.numbers import all_finite
 from digitforge.training.step import Game
+
+_STEP, _HASH = "step", "sha256"  # the keys of a file's metadata; files of older versions have no hash
+DAMAGE = (OSError, KeyError, ValueError, safetensors.SafetensorError)  # what reading a damaged file raises
 
 
 @dataclass
@@ -53,16 +60,15 @@ def named_tensors(state: State) -> Iterator[tuple[str, Tensor]]:
 def save_checkpoint(path: Path, state: State) -> None:
     """Write the state, whole or not at all."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in named_tensors(state)}
-    write_whole(path, safetensors.torch.save(tensors, metadata={"step": str(state.step)}))
+    write_whole(path, _sealed(tensors, {_STEP: str(state.step)}))
 
 
 def load_checkpoint(path: Path, state: State) -> None:
     """Put a saved state in the place of `state`."""
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            step = int((file.metadata() or {})["step"])
-            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, KeyError, ValueError, safetensors.SafetensorError) as error:
+        saved, about = read_tensors(path)
+        step = int(about[_STEP])
+    except DAMAGE as error:
         raise RunError(f"{path} is no checkpoint ({error}); delete it to resume from an older one") from None
     forget_moments(state.game)
     if step:
@@ -82,7 +88,20 @@ def load_checkpoint(path: Path, state: State) -> None:
 
 def generator_weights(generator: Generator) -> bytes:
     """A generator's weights as safetensors, for a snapshot."""
-    return safetensors.torch.save({key: value.cpu().contiguous() for key, value in generator.state_dict().items()})
+    return _sealed({key: value.cpu().contiguous() for key, value in generator.state_dict().items()}, {})
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a checkpoint or a snapshot by name, and what else it says.
+
+    Raises one of DAMAGE where it is no such file, or its content is another than was saved.
+    """
+    with safetensors.safe_open(path, framework="pt") as file:
+        about = dict(file.metadata() or {})
+        saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if about.pop(_HASH, None) not in (None, _hash(saved, about)):
+        raise ValueError("its content is not what was saved")
+    return saved, about
 
 
 def create_moments(game: Game) -> None:
@@ -103,6 +122,20 @@ def forget_moments(game: Game) -> None:
     """Make both optimisers as they were before their first step."""
     for optimiser in (game.generator_optimiser, game.discriminator_optimiser):
         optimiser.state.clear()
+
+
+def _sealed(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> bytes:
+    """Tensors as a safetensors file, with what else is said of them and the hash over all of it."""
+    return safetensors.torch.save(dict(tensors), metadata={**about, _HASH: _hash(tensors, about)})
+
+
+def _hash(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
+    """SHA-256 over tensors by name, kind, shape and bytes, and what else is said of them."""
+    digest = hashlib.sha256(f"{sorted(about.items())}\n".encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _alike(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> bool:

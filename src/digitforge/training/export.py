@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
@@ -21,6 +19,7 @@ from digitforge.networks.players import Generator
 from digitforge.networks.to_onnx import generator_to_onnx, weights_sha256
 from digitforge.recipe import Recipe, parse_recipe
 from digitforge.runs import RunFolder, image_count
+from digitforge.training.checkpoint import DAMAGE, read_tensors
 from digitforge.training.finish import make_card
 from digitforge.training.plan import make_plan
 
@@ -36,7 +35,7 @@ def export(folder: RunFolder, at: int | None = None, *, progress: Progress | Non
     path = find_snapshot(folder, at)
     card = _finished_card(folder, recipe) or _new_card(folder, recipe, progress)
     generator = build(recipe.networks, card.shape, len(card.names), card.seed).generator.eval()
-    _load_weights(path, generator)
+    _load_weights(folder, path, generator)
     card = replace(
         card,
         version=__version__,
@@ -91,11 +90,11 @@ def _new_card(folder: RunFolder, recipe: Recipe, progress: Progress | None) -> C
     return make_card(plan, untrained, 0)
 
 
-def _load_weights(path: Path, generator: Generator) -> None:
+def _load_weights(folder: RunFolder, path: Path, generator: Generator) -> None:
     """Put a snapshot's weights in the place of the generator's."""
     try:
-        saved = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
+        saved, _ = read_tensors(folder.intact(path))
+    except DAMAGE as error:
         raise RunError(f"{path} is no snapshot ({error}); export another one with --at") from None
     if _outline(saved) != _outline(generator.state_dict()):
         raise RunError(
