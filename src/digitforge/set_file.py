@@ -153,10 +153,11 @@ class SetFile:
 def open_model(path: Path) -> ModelFile:
     """Open a model file of either kind. Raises ModelError that names the file if it is missing or is none."""
     try:
-        is_set = path.is_file() and _first_bytes(path) == _MAGIC
+        is_there = path.is_file()
+        is_set = is_there and _first_bytes(path) == _MAGIC
     except OSError:  # opening it says what is wrong
-        is_set = False
-    if path.is_file() and path.suffix == (_ONNX if is_set else _ZIP):
+        is_there = is_set = False
+    if is_there and path.suffix == (_ONNX if is_set else _ZIP):
         kind = "a set of specialists" if is_set else "no set of specialists"
         raise ModelError(f"{path} is {kind}, other than its name says; copy it again, or give it its right name")
     return open_set(path) if is_set else open_onnx(path)

@@ -126,7 +126,7 @@ def test_a_checkpoint_of_other_networks_is_refused_and_leaves_the_run_as_it_was(
         lambda whole: b"",
         lambda whole: b"\x80\x04" * 50,
         lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
-        lambda whole: whole.replace(b'"step":"1"', b'"step":"3"'),
+        lambda whole: whole.replace(rb"\"step\": \"1\"", rb"\"step\": \"3\""),
     ],
     ids=["cut in half", "five bytes", "empty", "a pickle", "a changed bit", "another step"],
 )

@@ -6,6 +6,7 @@ It holds a hash over its tensors, as a snapshot does, since safetensors has none
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,16 @@ from digitforge.training.ema import Average
 from digitforge.training.numbers import all_finite
 from digitforge.training.step import Game
 
-_STEP, _HASH = "step", "sha256"  # the keys of a file's metadata; files of older versions have no hash
-DAMAGE = (OSError, KeyError, ValueError, safetensors.SafetensorError)  # what reading a damaged file raises
+_STEP, _HASH = "step", "sha256"  # what a file says besides its tensors; files of older versions have no hash, ...
+_ABOUT = "about"  # ... and lack this one key of the metadata, as JSON: safetensors writes several in any order
+DAMAGE = (
+    OSError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    safetensors.SafetensorError,
+)  # what reading a damaged file raises
 
 
 @dataclass
@@ -97,7 +106,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises one of DAMAGE where it is no such file, or its content is another than was saved.
     """
     with safetensors.safe_open(path, framework="pt") as file:
-        about = dict(file.metadata() or {})
+        metadata = file.metadata() or {}
+        about: dict[str, str] = json.loads(metadata[_ABOUT]) if _ABOUT in metadata else dict(metadata)
         saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if about.pop(_HASH, None) not in (None, _hash(saved, about)):
         raise ValueError("its content is not what was saved")
@@ -126,7 +136,8 @@ def forget_moments(game: Game) -> None:
 
 def _sealed(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> bytes:
     """Tensors as a safetensors file, with what else is said of them and the hash over all of it."""
-    return safetensors.torch.save(dict(tensors), metadata={**about, _HASH: _hash(tensors, about)})
+    sealed = {**about, _HASH: _hash(tensors, about)}
+    return safetensors.torch.save(dict(tensors), metadata={_ABOUT: json.dumps(sealed)})
 
 
 def _hash(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
