@@ -37,8 +37,11 @@ def main() -> None:
     chosen = [shows[name] for name in options.names] or list(shows.values())
     end = time.monotonic() + 3600 * options.hours
     failed: list[str] = []
-    for timed, at_once in ((True, 1), (False, options.at_once)):
-        failed += train(commands([show for show in chosen if show.is_timed == timed]), at_once, end)
+    try:
+        for timed, at_once in ((True, 1), (False, options.at_once)):
+            failed += train(commands([show for show in chosen if show.is_timed == timed]), at_once, end)
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on")
     if failed:
         sys.exit(f"did not end well: {', '.join(failed)}; their words are above")
 
