@@ -126,7 +126,7 @@ def test_a_checkpoint_of_other_networks_is_refused_and_leaves_the_run_as_it_was(
         lambda whole: b"",
         lambda whole: b"\x80\x04" * 50,
         lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]),
-        lambda whole: whole.replace(b'"step":"1"', b'"step":"3"'),
+        lambda whole: whole.replace(rb"step\": \"1\"", rb"step\": \"3\""),
     ],
     ids=["cut in half", "five bytes", "empty", "a pickle", "a changed bit", "another step"],
 )
@@ -144,6 +144,18 @@ def test_a_damaged_file_is_named_and_nothing_is_loaded(tmp_path: Path, damage: o
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"nowhere\.safetensors is no checkpoint"):
         load_checkpoint(tmp_path / "nowhere.safetensors", begun())
+
+
+def test_a_checkpoint_of_an_older_version_is_read_and_equal_states_make_equal_bytes(tmp_path: Path) -> None:
+    first, second, state = tmp_path / "one.safetensors", tmp_path / "two.safetensors", begun()
+    play(state, 2)
+    for path in (first, second):
+        save_checkpoint(path, state)
+    assert first.read_bytes() == second.read_bytes()
+    safetensors.torch.save_file(safetensors.torch.load_file(first), second, {"step": "2"})
+    loaded = begun(seed=1)
+    load_checkpoint(second, loaded)
+    assert_equal(loaded, state)
 
 
 def test_tensors_without_a_step_are_no_checkpoint(tmp_path: Path) -> None:

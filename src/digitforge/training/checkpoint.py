@@ -6,6 +6,7 @@ It holds a hash over its tensors, as a snapshot does, since safetensors has none
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,16 @@ from digitforge.networks.players import Generator
 from digitforge.training.ema import Average
 from digitforge.training.step import Game
 
-_STEP, _HASH = "step", "sha256"  # the keys of a file's metadata; files of older versions have no hash
-DAMAGE = (OSError, KeyError, ValueError, safetensors.SafetensorError)  # what reading a damaged file raises
+_SEALED = "digitforge"  # the key of a file's metadata; in files of older versions the step stands alone, without a hash
+_STEP, _HASH = "step", "sha256"  # what stands under it, as JSON
+DAMAGE = (
+    OSError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    safetensors.SafetensorError,
+)  # what reading a damaged file raises
 
 
 @dataclass
@@ -94,6 +103,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     with safetensors.safe_open(path, framework="pt") as file:
         about = dict(file.metadata() or {})
+        about = json.loads(about[_SEALED]) if _SEALED in about else about
         saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if about.pop(_HASH, None) not in (None, _hash(saved, about)):
         raise ValueError("its content is not what was saved")
@@ -122,7 +132,9 @@ def forget_moments(game: Game) -> None:
 
 def _sealed(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> bytes:
     """Tensors as a safetensors file, with what else is said of them and the hash over all of it."""
-    return safetensors.torch.save(dict(tensors), metadata={**about, _HASH: _hash(tensors, about)})
+    # Under one key, as safetensors writes several in an order that differs from process to process.
+    table = json.dumps({**about, _HASH: _hash(tensors, about)})
+    return safetensors.torch.save(dict(tensors), metadata={_SEALED: table})
 
 
 def _hash(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
