@@ -59,6 +59,7 @@ def main() -> int:
         return 0
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["DIGITFORGE_CACHE"] = str(Path(folder) / "cache")  # empty, so that data by name are nowhere at hand
         make_world(Path(folder))
         cases = all_cases(Path(folder), sys.argv[1:], options.mutations)
     counts = {kind: Counter(case.outcome for case in cases if case.kind == kind) for kind in kinds}

@@ -369,10 +369,10 @@ def _random(path: Path, world: Path, rng: np.random.Generator) -> None:
 
 
 def _another_file(path: Path, world: Path, rng: np.random.Generator) -> None:
-    """A whole file of another kind."""
-    own = {place for kind in KINDS.values() for place in kind.places if path in world.glob(place)}
-    others = [kind.places for kind in KINDS.values() if not own & set(kind.places)]
-    path.write_bytes(_chosen(world, others[int(rng.integers(len(others)))], rng).read_bytes())
+    """A whole file of another kind; another recipe in a recipe's place would be of the right one."""
+    paths = {other for kind in KINDS.values() for place in kind.places for other in world.glob(place)}
+    by_suffix = {other.suffix: other for other in sorted(paths) if other.suffix != path.suffix}
+    path.write_bytes(by_suffix[str(rng.choice(sorted(by_suffix)))].read_bytes())
 
 
 # Flips more often than the rest, as they are the hardest to notice.

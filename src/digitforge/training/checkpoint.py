@@ -25,14 +25,8 @@ from digitforge.training.step import Game
 
 _STEP, _HASH = "step", "sha256"  # what a file says besides its tensors; files of older versions have no hash, ...
 _ABOUT = "about"  # ... and lack this one key of the metadata, as JSON: safetensors writes several in any order
-DAMAGE = (
-    OSError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    ValueError,
-    safetensors.SafetensorError,
-)  # what reading a damaged file raises
+# What reading a damaged file raises.
+DAMAGE = (OSError, KeyError, TypeError, AttributeError, ValueError, safetensors.SafetensorError)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from torch import nn
 
 from digitforge.data import DataSet
 from digitforge.recipe import Recipe
-from digitforge.training.budget import SLOWDOWN, seconds_an_image
+from digitforge.training.budget import seconds_an_image
 from digitforge.training.compute import start_fabric
 from digitforge.training.plan import make_plan
 from digitforge.training.train import set_length, throw_away
@@ -61,7 +61,7 @@ def forecast(recipe: Recipe, data: DataSet) -> Forecast:
     settled = set_length(plan, fabric)
     seconds = training.seconds
     if seconds is None:
-        seconds = settled.times.images * seconds_an_image(training, probe, fabric, _PROBED) * SLOWDOWN
+        seconds = settled.times.images * seconds_an_image(training, probe, fabric, _PROBED)
     game = new_state(plan, fabric).game
     return Forecast(
         shape=data.train.shape,
