@@ -34,8 +34,8 @@ def seconds_an_image(
     """What an image takes of the steps of a run, told by throw-away steps of about `allowed` seconds.
 
     probe: as for images_in. Where the batch grows, each size is timed, since each serves for an equal share of the
-    images. The median of the rounds counts, so that one that was disturbed does not; steps of nine runs of
-    `digitforge train express --budget 60s` took 0.71 to 1.17 times as long as the mean of throw-away ones, 0.95 on average.
+    images. The median of the rounds counts, so that one that was disturbed does not; the steps of nine runs of
+    `digitforge train express --budget 60s` took 0.71 to 1.17 times as long as throw-away ones, 0.95 on average.
     """
     sizes = [training.batch_size * 2**doubling for doubling in range(training.batch_doublings + 1)]
     steps = [probe(size) for size in sizes]
