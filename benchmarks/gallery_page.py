@@ -127,10 +127,10 @@ def draw(exhibit: Exhibit) -> None:
 
 
 def short_film(folder: RunFolder) -> Film:
-    """A run as a film of a few hundred kB: the upper half of a dozen sheets."""
+    """A run as a film of a few hundred kB: the upper half of a dozen sheets, or a quarter of them in colour."""
     film = film_of_run(folder, "epoch", seconds=0.5)
-    half = film.frames[0].shape[0] // 2
-    return replace(film, frames=[frame[:half] for frame in film.frames], step=FILM_STEP)
+    shown = film.frames[0].shape[0] // (2 if film.frames[0].ndim == 2 else 4)
+    return replace(film, frames=[frame[:shown] for frame in film.frames], step=FILM_STEP)
 
 
 def keep(image: Image.Image, exhibit: Exhibit, kind: str) -> None:

@@ -164,7 +164,7 @@ def test_log_odds_are_those_of_the_softmax() -> None:
     assert sure[1] > sure[0]
 
 
-def test_asked_moments_are_shown_by_their_nearest_sheets_once_a_run_has_reached_them() -> None:
+def test_asked_moments_are_shown_by_their_nearest_sheets_once_reached_between_the_first_and_the_last() -> None:
     samples = [Path(f"{images:010d}.png") for images in range(0, 501, 20)]
-    assert list(sheets_at(samples, Epochs(before=0, each=100), [1, 3, 4.85, 50])) == [0, 100, 300, 480]
+    assert list(sheets_at(samples, Epochs(before=0, each=100), [1, 3, 4.85, 50])) == [0, 100, 300, 480, 500]
     assert sheets_at([], Epochs(before=0, each=100), [1]) == {}

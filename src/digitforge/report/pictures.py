@@ -65,13 +65,13 @@ def chosen_sheets(samples: Sequence[Path], epochs: Epochs | None = None) -> dict
 
 
 def sheets_at(samples: Sequence[Path], epochs: Epochs, moments: Sequence[float]) -> dict[int, Path]:
-    """The first sheet and those nearest to some moments, in epochs, by images; moments that a run has not reached yet
-    are left out.
+    """The first sheet, those nearest to some moments, in epochs, and the last one, by images; moments that a run has
+    not reached yet are left out.
     """
     found = {image_count(path): path for path in samples}
     last = epochs.after(max(found, default=0)) + _NEAR_EPOCH
     near = [min(found, key=lambda images: abs(epochs.after(images) - moment)) for moment in moments if moment <= last]
-    return {images: found[images] for images in sorted({*list(found)[:1], *near})}
+    return {images: found[images] for images in sorted({*list(found)[:1], *near, *list(found)[-1:]})}
 
 
 def best_digits(forge: Forge, count: int = BEST_OF, seed: int = 0, near_copy: float = NEAR_COPY) -> Digits:
