@@ -30,7 +30,7 @@ from digitforge.report.shown import ShownRun, shown_run
 from digitforge.runs import RunFolder
 from digitforge.sheets import labelled_sheet, model_sheet
 from digitforge.training.export import export
-from gallery_table import figures_table, spread
+from gallery_table import Length, figures_table, spread
 from passages import ROOT, write_passage
 from passages import table as markdown
 from recipe_speed import machine
@@ -63,8 +63,18 @@ class Exhibit:
 
     show: Show
     runs: tuple[ShownRun, ...]
+    forges: tuple[Forge, ...]
     folder: RunFolder
-    forge: Forge
+
+    @property
+    def forge(self) -> Forge:
+        """The model in the pictures."""
+        return self.forges[0]
+
+    @property
+    def lengths(self) -> list[Length]:
+        """How long each model was trained, which for a run on its way is less than the run itself."""
+        return [Length(run.history, forge.card.images) for run, forge in zip(self.runs, self.forges, strict=True)]
 
 
 def main() -> None:
@@ -85,7 +95,11 @@ def main() -> None:
     if missing:
         text += f"\nNot trained for the gallery yet: {', '.join(missing)}.\n"
     groups = {exhibit.show.name: exhibit.runs for exhibit in exhibits}
-    text += f"\n## All figures\n\nThe last column is what real held-out images measure.\n\n{figures_table(groups)}"
+    lengths = {exhibit.show.name: exhibit.lengths for exhibit in exhibits}
+    text += (
+        "\n## All figures\n\nThe last column is what real held-out images measure: of MNIST, or of house numbers where "
+    )
+    text += f"MNIST has no such figure.\n\n{figures_table(groups, lengths)}"
     write_whole(PAGE, text.encode())
     lay_out_models(exhibits)
 
@@ -100,7 +114,7 @@ def exhibit_of(show: Show, shorter: Path) -> Exhibit | None:
         return None
     forges = [model_of(folder) for folder in begun]
     runs = [shown_run(folder, None, kept_evaluation(forge, print)) for folder, forge in zip(begun, forges, strict=True)]
-    return Exhibit(show, tuple(runs), begun[0], forges[0])
+    return Exhibit(show, tuple(runs), tuple(forges), begun[0])
 
 
 def model_of(folder: RunFolder) -> Forge:
@@ -170,9 +184,8 @@ def command(exhibit: Exhibit) -> str:
 
 def share(exhibit: Exhibit) -> float:
     """How much of its recipe's full length the run in the pictures has behind it, at most 1."""
-    run, recipe = exhibit.runs[0], exhibit.show.recipe
-    full = recipe.training.length(exhibit.forge.card.data.count) or run.history.images
-    return min(1.0, run.history.images / full)
+    card = exhibit.forge.card
+    return min(1.0, card.images / (exhibit.show.recipe.training.length(card.data.count) or card.images))
 
 
 def section(exhibit: Exhibit) -> str:
@@ -211,9 +224,9 @@ def recipe_passage(exhibit: Exhibit) -> str:
 def outcome(exhibit: Exhibit) -> str:
     """What the runs came to, in a sentence."""
     run, runs = exhibit.runs[0], exhibit.runs
-    part, epochs = share(exhibit), run.history.curves["epoch"].values[-1]
+    part, trained = share(exhibit), exhibit.lengths[0]
     length = "its full length" if part == 1 else f"{part:.0%} of its full length"
-    length += "" if exhibit.folder.is_finished else ", and not at its end yet"
+    length += "" if exhibit.folder.is_finished else ", the newest snapshot of a run on its way"
     seeds = "" if len(runs) == 1 else f"{len(runs)} seeds: "
     ratios = [one.evaluation["ratio"] for one in runs]
     ratio = spread(ratios, "{:,.1f}" if ratios[0] < ROUNDED_FROM else "{:,.0f}")
@@ -221,7 +234,7 @@ def outcome(exhibit: Exhibit) -> str:
     asked = f", {100 * statistics.mean(told):.1f}% read as the digit asked for" if told else ""
     judged = [f"{run.history.curves[f'accuracy.{key}'].values[-1]:.0%} of {word}" for key, word in JUDGED.items()]
     return (
-        f"{run.history.images:,} images ({epochs:,.1f} epochs), {length}, in {duration(run.history.seconds)} of "
+        f"{trained.images:,} images ({trained.epochs:,.1f} epochs), {length}, in {duration(trained.seconds)} of "
         f"training steps. {seeds}{ratio} F{asked}; D is right on {' and '.join(judged)} images at the end."
     )
 

@@ -4,17 +4,43 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from digitforge.report.history import History
 from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, Quantity, measured, written
 from digitforge.report.shown import ShownRun
 
 
-def figures_table(groups: Mapping[str, Sequence[ShownRun]]) -> str:
-    """The table in Markdown. groups: the runs of a recipe, which differ in the seed alone, by its name."""
+@dataclass(frozen=True)
+class Length:
+    """How long a model was trained: so many of the real images that its run showed to D."""
+
+    history: History
+    images: int
+
+    @property
+    def epochs(self) -> float:
+        """The same in epochs."""
+        return float(self.history.epochs.after(self.images)) if self.history.epochs else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Time in training steps by then."""
+        curve = self.history.curves["epoch"]
+        return float(np.interp(self.images, curve.images, curve.seconds))
+
+
+def figures_table(groups: Mapping[str, Sequence[ShownRun]], lengths: Mapping[str, Sequence[Length]]) -> str:
+    """The table in Markdown.
+
+    groups: the runs of a recipe, which differ in the seed alone, by its name. lengths: how long each was trained.
+    """
     rows = [["", *groups, "real"], ["---", *["---:"] * (len(groups) + 1)]]
     rows.append(["seeds", *(str(len(runs)) for runs in groups.values()), ""])
     for key in ("images", "seconds"):
-        cells = [spread([float(getattr(run.history, key)) for run in runs], "{:,.0f}") for runs in groups.values()]
+        cells = [spread([float(getattr(one, key)) for one in lengths[name]], "{:,.0f}") for name in groups]
         rows.append([key, *cells, ""])
     for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *PROPERTIES):
         found = [[measured(run.evaluation, quantity) for run in runs] for runs in groups.values()]
