@@ -4,8 +4,8 @@
 
 Every contestant is a process that takes steps only when it is its turn, so that a slow minute hits all alike. Keras
 gets a virtual environment of its own (TensorFlow's CPU build, made at the first run). Prints images a second (medians
-over the rounds, with the lowest and highest) and digitforge's ratio to each peer, and keeps them in
-results/same_layers.json.
+over the rounds, with the lowest and highest) and digitforge's ratio to each peer, keeps them in
+results/same_layers.json and writes the ratios into docs/speed.md.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import venv
 from datetime import UTC, datetime
 from pathlib import Path
 
+from passages import table, write_passage
 from peers.contest import Contestant
 
 HERE = Path(__file__).parent
@@ -64,6 +65,17 @@ def main() -> None:
         "digitforge_over": ratios,
     }
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    write_passage("docs/speed.md", "the same layers", peers_table(found, ratios))
+
+
+def peers_table(found: dict[str, dict[str, float]], ratios: dict[str, dict[str, float]]) -> str:
+    """Each peer's speed, and digitforge's over it: medians, and the range over the rounds."""
+    rows = [["layers", "beside", "its images/s", "digitforge is faster by"]]
+    for name, figures in ratios.items():
+        layers, peer = name.split(": ")
+        factor = f"{figures['median']:.2f} ({figures['least']:.2f} to {figures['most']:.2f})"
+        rows.append([f"`{layers}`", peer, f"{found[name]['median']:,.0f}", factor])
+    return table(rows)
 
 
 def keras_python() -> Path:
