@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from digitforge.errors import RunError, WriteError
-from digitforge.holding import HOLDER, held
+from digitforge.holding import HOLDER, LOCK, held, is_held
 
 HOLD_AND_DIE = """
 import os, signal, sys
@@ -68,4 +68,14 @@ def test_a_holder_without_a_name_is_another_process(tmp_path: Path, left: bytes)
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match=r"cannot make the folder .*file/run"), held(tmp_path / "file" / "run"):
+        pass
+
+
+def test_whoever_looks_on_is_told_whether_a_folder_is_held_and_holds_it_not(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    with held(tmp_path):
+        assert is_held(tmp_path)
+    (tmp_path / LOCK).touch()  # as one that was killed leaves it
+    assert not is_held(tmp_path)
+    with held(tmp_path):
         pass

@@ -15,6 +15,7 @@ from digitforge.files import make_folder, unwritable, write_whole
 LOCK = ".lock"  # the system lets go of it when its holder dies, however that comes
 HOLDER = ".holder.json"  # beside it, as on some systems nobody else can read a locked file
 TRACES = (LOCK, HOLDER)  # what a holder that was killed leaves behind
+_PATIENCE = 0.5  # seconds: who only looks whether somebody holds a folder lets go of it at once
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def held(folder: Path) -> Iterator[None]:
     make_folder(folder)
     lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PATIENCE)
     except Timeout:
         raise RunError(
             f"{folder} is being worked on by {_holder(folder)}; wait for its end or stop it, or choose another --out"
@@ -43,6 +44,23 @@ def held(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 (folder / name).unlink(missing_ok=True)
         lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process of this machine works in a folder; False where nobody can tell, as without what trains."""
+    if not (folder / LOCK).is_file():
+        return False
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError:
+        return False
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
 
 
 def _holder(folder: Path) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from digitforge.holding import held
+from digitforge.runs import RunFolder
 from digitforge.studio.rooms import SEATS
 from digitforge.studio.routes import train as train_routes
 from drawn_runs import grey_sheet, stats_line, write_run
@@ -24,9 +26,21 @@ def test_choices_are_what_there_is(client: TestClient) -> None:
 def test_runs_are_told_with_their_state(client: TestClient, runs: Path) -> None:
     states = {run["name"]: run["state"] for run in client.get("/api/runs").json()}
     assert states == {"tiny-5": "finished", "half": "elsewhere"}  # half is fresh, and nobody here trains it
-    for path in (runs / "half").rglob("*"):
+    make_old(runs / "half")
+    assert client.get("/api/runs/half").json()["state"] == "paused"
+
+
+def make_old(run: Path) -> None:
+    """Let it be ten minutes since anything was written there."""
+    for path in run.rglob("*"):
         os.utime(path, (time.time() - 600,) * 2)
-    os.utime(runs / "half" / "samples", (0, 0))
+
+
+def test_a_paused_run_that_a_terminal_goes_on_with_is_in_training_elsewhere(client: TestClient, runs: Path) -> None:
+    with held(runs / "half"):
+        make_old(runs / "half")
+        assert client.get("/api/runs/half").json()["state"] == "elsewhere"
+    make_old(runs / "half")
     assert client.get("/api/runs/half").json()["state"] == "paused"
 
 
@@ -90,7 +104,7 @@ def test_a_run_on_its_way_is_told_again_when_it_has_news(
         nonlocal looks
         looks += 1
         if looks == 3:
-            (runs / "half" / "SHA256SUMS").write_text("")  # it has finished
+            RunFolder(runs / "half").write_hashes()  # it has finished
         return 0 if looks < 3 else looks
 
     monkeypatch.setattr(train_routes, "stamp", look)

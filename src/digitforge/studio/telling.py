@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from digitforge.errors import DigitforgeError
+from digitforge.holding import is_held
 from digitforge.recipe import Recipe
 from digitforge.report.history import History, read_history
 from digitforge.runs import RunFolder, image_count
@@ -83,7 +84,7 @@ def stamp(shelf: Shelf, trainings: Trainings, name: str) -> tuple[object, ...]:
     folder, worker = shelf.run(name), trainings.worker(name)
     files = (folder.recipe, folder.stats, folder.hashes, shelf.log(name), folder.sample(0).parent)
     is_pausing = worker is not None and trainings.is_pausing(worker)
-    return (worker, is_pausing, _is_fresh(folder), *(_changed(path) for path in files))
+    return (worker, is_pausing, _is_fresh(folder), is_held(folder.path), *(_changed(path) for path in files))
 
 
 def _state(shelf: Shelf, folder: RunFolder, worker: Worker | None, images: int, total: int) -> str:
@@ -97,7 +98,7 @@ def _state(shelf: Shelf, folder: RunFolder, worker: Worker | None, images: int, 
     if shelf.stopped_model(folder.path.name).is_file():
         return "stopped"
     is_ours = shelf.record(folder.path.name).is_file()
-    return "elsewhere" if not is_ours and _is_fresh(folder) else "paused"
+    return "elsewhere" if is_held(folder.path) or (not is_ours and _is_fresh(folder)) else "paused"
 
 
 def _is_fresh(folder: RunFolder) -> bool:
