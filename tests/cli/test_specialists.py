@@ -10,8 +10,10 @@ import pytest
 
 from digitforge.cli import main
 from digitforge.cli.specialists import JobDisplay
+from digitforge.forge import Forge
 from digitforge.recipe import load_recipe
 from digitforge.runs import SpecialistsFolder
+from digitforge.set_file import set_card, write_set
 from digitforge.studies.worker import Begun, Done, Message, Moved, Noted, Ready
 from tiny_models import card_table, write_model
 
@@ -29,7 +31,11 @@ def test_the_options_become_settings_of_every_specialist(
         asked.update(options, recipe=recipe)
         job = SpecialistsFolder(folder / "job")
         job.path.mkdir()
-        write_model(job.model, card=card_table(frequencies=[0, 0, 0, 9, 0, 9, 0, 0, 0, 0]))
+        digits = {label: folder / f"{label}.onnx" for label in (3, 5)}
+        for label, path in digits.items():
+            write_model(path, card=card_table(frequencies=[9 * (each == label) for each in range(10)]))
+        card = set_card({label: Forge.load(path).card for label, path in digits.items()}, {})
+        write_set(job.model, card, {label: path.read_bytes() for label, path in digits.items()})
         return job
 
     monkeypatch.setattr("digitforge.studies.specialists.train_specialists", train_specialists)
@@ -45,7 +51,7 @@ def test_the_options_become_settings_of_every_specialist(
         "objective.r1": 0,
     }
     out = capfd.readouterr().out
-    assert out.startswith(f"{folder}/job: every digit had finished already\n{folder}/job: 6,400 images\n")
+    assert out.startswith(f"{folder}/job: every digit had finished already\n{folder}/job: 12,800 images\n")
     assert out.endswith(f"next: digitforge generate {folder}/job --digit 5\n")
 
 

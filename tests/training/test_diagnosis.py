@@ -403,7 +403,7 @@ def test_a_losing_generator_is_told_of_alike_when_its_run_was_stopped_and_resume
 
 
 def test_rates_that_are_far_too_high_end_in_no_numbers(light_end: None, tmp_path: Path) -> None:
-    with pytest.raises(DivergenceError, match="the losses are no numbers any more"):
+    with pytest.raises(DivergenceError, match=r"the losses, .* are no numbers any more"):
         train(tiny_recipe(SMALL | {G_RATE: 1e12, D_RATE: 1e12}), digits(100), out=tmp_path / "run")
 
 
