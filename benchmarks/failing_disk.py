@@ -1,13 +1,12 @@
 """What does a run lose on a disk that is full, faulty or gone, at whatever it does there?
 
-    python benchmarks/failing_disk.py [--every 1] [--end-every 4]
+    python benchmarks/failing_disk.py [--every 1] [--end-every 1]
 
 Trains the tests' tiny run, and again for every single thing that it does to its folder: opening, writing, syncing,
 renaming, making and removing a file. There the disk is full from then on (ENOSPC), or fails once (EIO), or the process
 is killed, half of what it was writing on the disk. Then the disk is well again and the run is resumed: it must end with
 the bits of the undisturbed one, and what it said must be one line that tells what is kept and how to go on. So for all
-that is done until training ends, and for every fourth thing (`--end-every`) behind that, where each try makes all files
-of the end. Last the real thing, where Linux lets us: file systems of so little room that the run does not fit in, which
+that is done until training ends, and for all that is done behind that, in three minutes. Last the real thing, where Linux lets us: file systems of so little room that the run does not fit in, which
 then get more. Keeps all in results/failing_disk.json.
 """
 
@@ -58,7 +57,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="of what is done until training ends, how much is tried")
-    parser.add_argument("--end-every", type=int, default=4, help="of what is done behind that, how much is tried")
+    parser.add_argument("--end-every", type=int, default=1, help="of what is done behind that, how much is tried")
     options = parser.parse_args()
     logging.getLogger("digitforge").setLevel(logging.ERROR)  # TensorBoard's files fail some hundred times
     from recipe_speed import machine
