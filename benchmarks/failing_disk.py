@@ -6,8 +6,9 @@ Trains the tests' tiny run, and again for every single thing that it does to its
 renaming, making and removing a file. There the disk is full from then on (ENOSPC), or fails once (EIO), or the process
 is killed, half of what it was writing on the disk. Then the disk is well again and the run is resumed: it must end with
 the bits of the undisturbed one, and what it said must be one line that tells what is kept and how to go on. So for all
-that is done until training ends, and for all that is done behind that, in three minutes. Last the real thing, where Linux lets us: file systems of so little room that the run does not fit in, which
-then get more. Keeps all in results/failing_disk.json.
+that is done until training ends, and for all that is done behind that, in three minutes. Last the real thing, where
+Linux lets us: file systems of so little room that the run does not fit in, which then get more. Keeps all in
+results/failing_disk.json.
 """
 
 from __future__ import annotations
