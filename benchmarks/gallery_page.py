@@ -30,6 +30,7 @@ from digitforge.report.shown import ShownRun, shown_run
 from digitforge.runs import RunFolder
 from digitforge.sheets import labelled_sheet, model_sheet
 from digitforge.training.export import export
+from digitforge.training.forecast import in_words
 from gallery_table import Length, figures_table, spread
 from passages import ROOT, write_passage
 from passages import table as markdown
@@ -234,17 +235,9 @@ def outcome(exhibit: Exhibit) -> str:
     asked = f", {100 * statistics.mean(told):.1f}% read as the digit asked for" if told else ""
     judged = [f"{run.history.curves[f'accuracy.{key}'].values[-1]:.0%} of {word}" for key, word in JUDGED.items()]
     return (
-        f"{trained.images:,} images ({trained.epochs:,.1f} epochs), {length}, in {duration(trained.seconds)} of "
+        f"{trained.images:,} images ({trained.epochs:,.1f} epochs), {length}, in {in_words(trained.seconds)} of "
         f"training steps. {seeds}{ratio} F{asked}; D is right on {' and '.join(judged)} images at the end."
     )
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it."""
-    minutes = round(seconds / 60)
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def lay_out_models(exhibits: Sequence[Exhibit]) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
+from digitforge.data.digits import MAX_NAME, is_name
 from digitforge.errors import ModelError
 
 FORMAT = 1  # raised when an older digitforge could no longer read a card
 MAX_SIDE = 256  # pixels; so that one batch of images stays below 100 MB whatever a card claims
 MAX_LATENT = 4096  # numbers
 MAX_LABELS = 1000
-MAX_NAME = 64  # characters
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -138,14 +138,9 @@ def _is_hash(value: object) -> bool:
     return isinstance(value, str) and _HASH.fullmatch(value) is not None
 
 
-def _is_name(value: object) -> bool:
-    # Names go to terminals and into file names, so nothing that moves a cursor may be in them.
-    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable()
-
-
 def _are_names(value: object) -> bool:
     names = cast(tuple[object, ...], value)
-    return 0 < len(names) <= MAX_LABELS and all(map(_is_name, names)) and len(set(names)) == len(names)
+    return 0 < len(names) <= MAX_LABELS and all(map(is_name, names)) and len(set(names)) == len(names)
 
 
 def _are_frequencies(value: object) -> bool:
@@ -175,7 +170,7 @@ def _is_latent_size(value: object) -> bool:
 # What each key must be: a test, and the same in words.
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "format": (lambda value: value == FORMAT, str(FORMAT)),
-    "version": (_is_name, "a version"),
+    "version": (is_name, "a version"),
     "recipe": (lambda value: isinstance(value, Mapping), "a table"),
     "data.name": (lambda value: isinstance(value, str) and value.isprintable() and value != "", "a name or path"),
     "data.sha256": (_is_hash, "64 hexadecimal digits"),

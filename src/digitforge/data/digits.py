@@ -16,7 +16,15 @@ Images = NDArray[np.uint8]  # [N, C, H, W], 0..255
 Labels = NDArray[np.int64]  # [N], 0..classes - 1
 
 DIGIT_NAMES = tuple("0123456789")
+MAX_NAME = 64  # characters of a label's name
 FEW_LABELS = 26  # so many, as there are letters, are shown one by one, in words and in rows of pictures
+
+
+def is_name(value: object) -> bool:
+    """Whether something can name a label. Names go to terminals and into file names, so nothing that moves a cursor may
+    be in them.
+    """
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable()
 
 
 def listed(names: Sequence[str]) -> str:

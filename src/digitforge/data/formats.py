@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitforge.data import idx
-from digitforge.data.digits import DataSet, Digits
+from digitforge.data.digits import MAX_NAME, DataSet, Digits, is_name
 from digitforge.data.folder import read_folder
 from digitforge.data.mat import read_mat, read_mat_folder
 from digitforge.data.npz import read_npz
@@ -24,7 +24,6 @@ READABLE = (
     "an idx images file, a .mat as SVHN has them, a folder with idx or SVHN's files, an .npz, "
     "or a folder of images with one sub-folder a class"
 )
-MAX_NAME = 64  # characters of a label, as of those in a model's card
 MOVED_AT_ONCE = 4096  # images: 12 MB of 32x32 in colour
 
 
@@ -78,7 +77,7 @@ def _settle(name: str, train: RawPart, test: RawPart | None) -> DataSet:
         sizes[part.images.shape[2], part.images.shape[3]] += len(part.images)
     size = target_size(sizes, channels.pop())
     labels, names = encode_labels([part.labels for part in parts])
-    if odd := [name for name in names if not (name.isprintable() and 0 < len(name) <= MAX_NAME)]:
+    if odd := [name for name in names if not is_name(name)]:
         raise DataError(
             f"{train.where} has the label {odd[0][:MAX_NAME]!r}; a label is 1 to {MAX_NAME} printable characters"
         )
