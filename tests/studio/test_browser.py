@@ -183,6 +183,18 @@ def test_runs_are_compared(page: sync_api.Page, studio: Studio) -> None:
     assert "held against each other" in page.frame_locator("#report").locator(".lead").inner_text()
 
 
+def test_a_click_before_the_view_is_filled_waits_for_it(page: sync_api.Page, studio: Studio) -> None:
+    def answer_late(route: sync_api.Route) -> None:
+        page.wait_for_timeout(1500)
+        route.continue_()
+
+    page.route("**/api/runs", answer_late)
+    page.goto(f"{studio.address}#compare")
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_selector("#report:not([hidden])")
+    assert page.is_hidden("#trouble")
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_sticks_out_at_the_side(page: sync_api.Page, studio: Studio, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})

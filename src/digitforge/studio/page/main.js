@@ -23,6 +23,7 @@ async function show() {
   } catch (error) {
     showTrouble(error.message);
   }
+  at(name).inert = false; // until a view has what it shows, nothing on it can be clicked
 }
 
 addEventListener("hashchange", show);
