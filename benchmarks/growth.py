@@ -29,11 +29,9 @@ from digitforge.data import load_data
 from digitforge.recipe import load_recipe
 from digitforge.report.axes import BLUE, GREEN, ORANGE, style
 from digitforge.report.figures import figure_bytes
-from digitforge.training.compute import start_fabric
-from digitforge.training.plan import make_plan, with_images
-from digitforge.training.trainer import Trainer
+from digitforge.studies.bench import speed, stepper
 from peers.contest import Contestant
-from recipe_speed import ENDLESS, machine, speed
+from recipe_speed import machine
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "growth.json"
@@ -60,11 +58,11 @@ def main() -> None:
     speeds: dict[Key, list[float]] = {}
     with ExitStack() as open_contestants:
         measures = dict(in_this_process()) | dict(in_others(open_contestants))
-        for measure in measures.values():
-            measure(options.seconds / 2)  # to warm up
+        for speed_over in measures.values():
+            speed_over(options.seconds / 2)  # to warm up
         for _ in range(options.rounds):
-            for key, measure in measures.items():
-                speeds.setdefault(key, []).append(measure(options.seconds))
+            for key, speed_over in measures.items():
+                speeds.setdefault(key, []).append(speed_over(options.seconds))
     found: dict[str, dict[str, dict[str, Summary]]] = {}
     for (kind, name, size), values in speeds.items():
         found.setdefault(kind, {}).setdefault(name, {})[str(size)] = summary(values)
@@ -79,19 +77,17 @@ def in_this_process() -> Iterator[tuple[Key, Measure]]:
     """Batches and widths: trainers side by side, which share the images."""
     for name in RECIPES:
         for size in BATCHES:
-            yield ("batch", name, size), stepper(name, {"training.batch_size": size})
+            yield ("batch", name, size), measure(name, {"training.batch_size": size})
     for player in PLAYERS:
         for width in WIDTHS:
-            yield ("width", player, width), stepper("express", {f"networks.{player}_width": width})
+            yield ("width", player, width), measure("express", {f"networks.{player}_width": width})
 
 
-def stepper(name: str, settings: Mapping[str, object]) -> Measure:
+def measure(name: str, settings: Mapping[str, object]) -> Measure:
     """What tells the speed of a recipe with other settings, at its first batch size."""
-    fixed = {"training.images": ENDLESS, "training.batch_doublings": 0, "training.pretrain_images": 0}
-    recipe = load_recipe(name).with_settings({**fixed, **settings})
-    plan = with_images(make_plan(recipe, load_data(recipe.data.name)), ENDLESS)
-    take_step, size = Trainer(plan, start_fabric(plan.recipe)).step, recipe.training.batch_size
-    return lambda seconds: speed(take_step, size, seconds)
+    recipe = load_recipe(name).with_settings(settings)
+    take_step, size = stepper(recipe, load_data(recipe.data.name)), recipe.training.batch_size
+    return lambda seconds: size * speed(take_step, seconds)
 
 
 def in_others(open_contestants: ExitStack) -> Iterator[tuple[Key, Measure]]:

@@ -13,8 +13,6 @@ import argparse
 import json
 import platform
 import statistics
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,15 +22,12 @@ import torch
 
 from digitforge.data import DataSet, Digits, Entry, catalogue
 from digitforge.recipe import load_recipe, recipe_names
-from digitforge.training.compute import start_fabric
+from digitforge.studies.bench import speed, stepper
 from digitforge.training.forecast import in_words
-from digitforge.training.plan import make_plan, with_images
-from digitforge.training.trainer import Trainer
 from passages import table, write_passage
 
 RESULTS = Path(__file__).parent / "results" / "recipe_speed.json"
 YARDSTICK = "dcgan"
-ENDLESS = 2**40  # images; no run here ends
 
 
 def main() -> None:
@@ -43,10 +38,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     options = parser.parse_args()
     names = list(dict.fromkeys([YARDSTICK, *options.recipes]))
-    steps = {name: stepper(name) for name in names}
-    for take, size in steps.values():
-        speed(take, size, options.seconds)
-    rounds = [{name: speed(*steps[name], options.seconds) for name in names} for _ in range(options.rounds)]
+    recipes = {name: load_recipe(name) for name in names}
+    steps = {name: stepper(recipe, noise(recipe.data.name)) for name, recipe in recipes.items()}
+    for take_step in steps.values():
+        speed(take_step, options.seconds)
+    rounds = [
+        {name: recipes[name].training.batch_size * speed(steps[name], options.seconds) for name in names}
+        for _ in range(options.rounds)
+    ]
     found = {name: summary([each[name] for each in rounds], [each[YARDSTICK] for each in rounds]) for name in names}
     for name, figures in found.items():
         low, high = figures["images_per_second_range"]
@@ -80,14 +79,6 @@ def speed_row(name: str, figures: dict[str, Any]) -> list[str]:
     return [f"`{name}`", recipe.document, recipe.summary, length, ratio, in_words(seconds)]
 
 
-def stepper(name: str) -> tuple[Callable[[], None], int]:
-    """What takes a step of a recipe at its first batch size, and the images that it shows to D."""
-    settings = {"training.images": ENDLESS, "training.batch_doublings": 0, "training.pretrain_images": 0}
-    recipe = load_recipe(name).with_settings(settings)
-    plan = make_plan(recipe, noise(recipe.data.name))
-    return Trainer(with_images(plan, ENDLESS), start_fabric(plan.recipe)).step, recipe.training.batch_size
-
-
 def noise(name: str) -> DataSet:
     """Images like a named data set's in number and size."""
     entry = entry_of(name)
@@ -98,15 +89,6 @@ def noise(name: str) -> DataSet:
 def entry_of(name: str) -> Entry:
     """A named data set as the catalogue has it."""
     return next(entry for entry in catalogue() if entry.name == name)
-
-
-def speed(take_step: Callable[[], None], size: int, seconds: float) -> float:
-    """Images a second over a block of steps."""
-    start, taken = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        take_step()
-        taken += 1
-    return taken * size / (time.perf_counter() - start)
 
 
 def summary(speeds: list[float], yardstick: list[float]) -> dict[str, object]:

@@ -11,21 +11,19 @@ import sys
 import time
 
 from contest import WARM_UP
-from ours import ENDLESS
 
 from digitforge.data import load_data
 from digitforge.recipe import load_recipe, parse_setting
 from digitforge.training.compute import start_fabric
-from digitforge.training.plan import make_plan, with_images
+from digitforge.training.plan import make_plan
+from digitforge.training.train import throw_away
 from digitforge.training.trainer import Trainer
 
 
 def main() -> None:
     """Serve until the referee ends."""
-    settings = dict(map(parse_setting, sys.argv[2:]))
-    fixed = {"training.images": ENDLESS, "training.batch_doublings": 0, "training.pretrain_images": 0}
-    recipe = load_recipe(sys.argv[1]).with_settings(fixed | settings)
-    plan = with_images(make_plan(recipe, load_data(recipe.data.name)), ENDLESS)
+    recipe = load_recipe(sys.argv[1]).with_settings(dict(map(parse_setting, sys.argv[2:])))
+    plan = throw_away(make_plan(recipe, load_data(recipe.data.name)), recipe.training.batch_size)
     fabric = start_fabric(plan.recipe)
     trainer = Trainer(plan, fabric)
 

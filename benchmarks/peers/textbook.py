@@ -51,7 +51,7 @@ def wgan_gp(batch: int = 256) -> tuple[Callable[[], None], int]:
 
 
 def raschka(batch: int = 64) -> tuple[Callable[[], None], int]:
-    """Document 004's DCGAN."""
+    """Document 004's DCGAN: each player's turn has noise of its own."""
     generator = nn.Sequential(
         nn.Unflatten(1, (100, 1, 1)),
         nn.ConvTranspose2d(100, 128, 4, 1, 0, bias=False),
@@ -80,7 +80,14 @@ def raschka(batch: int = 64) -> tuple[Callable[[], None], int]:
     )
     optimisers = torch.optim.Adam(generator.parameters(), 3e-4), torch.optim.Adam(discriminator.parameters(), 2e-4)
     real = torch.rand(batch, 1, 28, 28) * 2 - 1
-    return lambda: _logit_step(generator, discriminator, optimisers, real, torch.rand(batch, 100) * 2 - 1), batch
+
+    def step() -> None:
+        with torch.no_grad():
+            fakes = generator(torch.rand(batch, 100) * 2 - 1)
+        _discriminator_turn(discriminator, optimisers[1], real, fakes)
+        _generator_turn(discriminator, optimisers[0], generator(torch.rand(batch, 100) * 2 - 1))
+
+    return step, batch
 
 
 def baseline(batch: int = 128) -> tuple[Callable[[], None], int]:
@@ -112,12 +119,8 @@ def baseline(batch: int = 128) -> tuple[Callable[[], None], int]:
     def step() -> None:
         with torch.no_grad():
             fakes = generator(torch.randn(batch, 100))
-        optimisers[1].zero_grad()
-        (_bce(discriminator(real), 1) + _bce(discriminator(fakes), 0)).backward()
-        optimisers[1].step()
-        optimisers[0].zero_grad()
-        _bce(discriminator(generator(torch.randn(2 * batch, 100))), 1).backward()
-        optimisers[0].step()
+        _discriminator_turn(discriminator, optimisers[1], real, fakes)
+        _generator_turn(discriminator, optimisers[0], generator(torch.randn(2 * batch, 100)))
 
     return step, batch
 
@@ -152,12 +155,22 @@ def _logit_step(
 ) -> None:
     """D learns from real and fake images, then G from D's answer to the same fakes."""
     fakes = generator(noise)
-    optimisers[1].zero_grad()
-    (_bce(discriminator(real), 1) + _bce(discriminator(fakes.detach()), 0)).backward()
-    optimisers[1].step()
-    optimisers[0].zero_grad()
+    _discriminator_turn(discriminator, optimisers[1], real, fakes.detach())
+    _generator_turn(discriminator, optimisers[0], fakes)
+
+
+def _discriminator_turn(
+    discriminator: nn.Module, optimiser: torch.optim.Optimizer, real: Tensor, fakes: Tensor
+) -> None:
+    optimiser.zero_grad()
+    (_bce(discriminator(real), 1) + _bce(discriminator(fakes), 0)).backward()
+    optimiser.step()
+
+
+def _generator_turn(discriminator: nn.Module, optimiser: torch.optim.Optimizer, fakes: Tensor) -> None:
+    optimiser.zero_grad()
     _bce(discriminator(fakes), 1).backward()
-    optimisers[0].step()
+    optimiser.step()
 
 
 def _bce(logits: Tensor, target: float) -> Tensor:
