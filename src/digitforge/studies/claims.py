@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -89,15 +89,18 @@ def study_claims(
     Raises UserError for an unknown claim, and what training and measuring raise.
     """
     how, folder, chosen = how or How(), StudyFolder(Path(out)), _chosen(only)
-    data_set = load_data(data, progress=how.progress)
-    folder.create()
+    data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
+    folder.create("claims")
     needs = {role: NEEDS[role] for claim in chosen for role in claim.roles}
     plan = plan_runs(needs, data, data_set, extent, Path(runs))
     trials = list({one.trial.name: one.trial for one in plan if one.trial}.values())
-    train_trials(trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher)
+    diverged = train_trials(
+        trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher
+    )
     measures = Measures(folder.measured, data_set, extent.count, notify=how.notify)
     evidence = Evidence(needs, gather(plan, folder, measures))
     outcome = _outcome([settle(claim, evidence) for claim in chosen], evidence, data, extent)
+    outcome = replace(outcome, diverged=diverged)
     publish(outcome, folder)
     return outcome
 
