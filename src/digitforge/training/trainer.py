@@ -293,6 +293,11 @@ def new_state(plan: Plan, fabric: Fabric) -> State:
             f'"{recipe.networks.family}" normalises over the batch; choose another family, or set '
             "objective.gradient_penalty=0"
         )
+    if recipe.training.batch_size == 1 and (mixes_samples(pair.generator) or mixes_samples(pair.discriminator)):
+        raise RecipeError(
+            f'the family "{recipe.networks.family}" normalises over the batch, and a lone image has none beside it; '
+            "set training.batch_size to 2 or more, or choose another family"
+        )
     generator, discriminator = pair.generator.to(fabric.device), pair.discriminator.to(fabric.device)
     game = Game(
         generator=generator,
