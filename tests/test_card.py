@@ -38,6 +38,7 @@ def test_keys_of_later_versions_are_ignored() -> None:
         ({"recipe": []}, "recipe"),
         ({"data": "mnist"}, "data"),
         ({"data": {"name": "", "sha256": "ab" * 32, "count": 1}}, "data.name"),
+        ({"data": {"name": "a\x1b[2J", "sha256": "ab" * 32, "count": 1}}, "data.name"),
         ({"data": {"name": "mnist", "sha256": "xyz", "count": 1}}, "data.sha256"),
         ({"data": {"name": "mnist", "sha256": "ab" * 32}}, "data.count"),
         ({"seed": -1}, "seed"),

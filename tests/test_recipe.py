@@ -193,6 +193,8 @@ def test_two_new_lengths_are_refused() -> None:
         ("training.critic_steps=5", 'critic_steps above 1 need update = "alternating"'),
         ("training.generator_batches=2", 'generator_batches above 1 need update = "alternating"'),
         ("training.epoch_share=0", "training.epoch_share: "),
+        ("record.figure_images=1", "record.figure_images: input should be greater than or equal to 2, not 1"),
+        ("record.accuracy_images=1", "record.accuracy_images: input should be greater than or equal to 2, not 1"),
         ("record.tick=often", 'record.tick: "often" is no interval'),
         ("record.tick=0 images", 'record.tick: "0 images" is no interval'),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -263,6 +264,23 @@ def test_labels_do_not_stay_without_their_images(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         save(tmp_path / "x.idx", digits)
     assert "x-labels-idx1-ubyte" not in leftovers(tmp_path)
+
+
+def test_a_full_disk_leaves_an_older_pair_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "x.idx", some_digits(3))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    sync, calls = os.fsync, []
+
+    def fill_up(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    with pytest.raises(OutputError, match="No space left on device"):
+        save(tmp_path / "x.idx", some_digits(5))
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_free_path_is_numbered(tmp_path: Path) -> None:

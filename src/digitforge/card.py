@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
@@ -134,6 +135,17 @@ def is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_place(value: object) -> bool:
+    """Whether a value can be a data set's name or path: it may hold spaces of all scripts, and nothing that moves a
+    terminal's cursor, since cards come from anywhere and are shown everywhere.
+    """
+    return isinstance(value, str) and value != "" and all(map(_is_visible, value))
+
+
+def _is_visible(letter: str) -> bool:
+    return letter.isprintable() or unicodedata.category(letter) == "Zs"
+
+
 def _is_hash(value: object) -> bool:
     return isinstance(value, str) and _HASH.fullmatch(value) is not None
 
@@ -172,7 +184,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "format": (lambda value: value == FORMAT, str(FORMAT)),
     "version": (is_name, "a version"),
     "recipe": (lambda value: isinstance(value, Mapping), "a table"),
-    "data.name": (lambda value: isinstance(value, str) and value.isprintable() and value != "", "a name or path"),
+    "data.name": (_is_place, "a name or path without control characters"),
     "data.sha256": (_is_hash, "64 hexadecimal digits"),
     "data.count": (is_count, "a count"),
     "seed": (_is_seed, "a seed from 0 to 2**32 - 1"),

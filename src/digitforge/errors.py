@@ -48,8 +48,11 @@ class InterruptionError(DigitforgeError):
     """Work that a signal stopped after its state was saved; `exit_code` is 128 and the signal's number."""
 
     def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
+        super().__init__(message, exit_code)  # both, so that it comes back from another process as it went
         self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class DivergenceError(DigitforgeError):

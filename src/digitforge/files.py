@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,15 +21,26 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
 
     The name beside it is unique, so that two processes that write one file don't meet: the last one to finish wins.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}")
+    with all_written_whole([path]) as (stream,):
+        yield stream
+
+
+@contextmanager
+def all_written_whole(paths: Sequence[Path]) -> Iterator[Sequence[BinaryIO]]:
+    """A stream for each of several files that belong together: none takes its place before all are on the disk."""
+    besides = [path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}") for path in paths]
     try:
-        with beside.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
+        with ExitStack() as opened:
+            streams = [opened.enter_context(beside.open("xb")) for beside in besides]
+            yield streams
+            for stream in streams:
+                stream.flush()
+                os.fsync(stream.fileno())
+        for beside, path in zip(besides, paths, strict=True):
+            beside.replace(path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        for beside in besides:
+            beside.unlink(missing_ok=True)
         raise
 
 

@@ -54,6 +54,12 @@ class Recipe(Section):
             _place(table, key, value)
         return parse_recipe(table, origin=f"recipe {self.name}")
 
+    def setting(self, key: str) -> object:
+        """The value of a dotted key, written in full."""
+        section, name = key.split(".")
+        value: object = getattr(getattr(self, section), name)
+        return value
+
     @property
     def has_schedule(self) -> bool:
         """Whether rates or batches depend on the run's length, so that a finished run cannot simply go on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from digitforge.errors import OutputError, RunError
 from digitforge.files import PART, make_folder, sha256_of, unwritable, write_whole
 from digitforge.holding import TRACES
-from digitforge.recipe import Recipe, load_recipe, read_recipe
+from digitforge.recipe import Recipe, read_recipe
 from digitforge.seal import is_broken_text, sealed_line, sealed_text, unsealed_line
 
 _DIGITS = 10  # image counts in file names are padded to so many digits, so that names sort as the counts do
@@ -285,23 +285,6 @@ def new_run_folder(out: Path | None, recipe: Recipe) -> RunFolder:
 def new_specialists_folder(out: Path | None, recipe: Recipe) -> SpecialistsFolder:
     """A folder for a new job: `out`, or else `runs/NAME-specialists-SEED`, chosen as new_run_folder() does."""
     return SpecialistsFolder(_free_folder(out, f"{recipe.name}-specialists-{recipe.training.seed}"))
-
-
-def check_goes_on(folder: Path, saved: Recipe, recipe: str | Recipe | None, asked: Recipe, keys: Iterable[str]) -> None:
-    """Raise RunError where what is in a folder is to go on as something else: by another recipe or other settings.
-
-    recipe: what is asked for, None for the saved one. asked: the recipe with what is asked for; keys: its dotted keys.
-    """
-    wanted = recipe.name if isinstance(recipe, Recipe) else load_recipe(recipe).name if recipe else saved.name
-    if wanted != saved.name:
-        raise RunError(f"the run in {folder} is one of {saved.name}, not of {wanted}; choose another --out")
-    for key in keys:
-        section, name = key.split(".")
-        before, now = (getattr(getattr(one, section), name) for one in (saved, asked))
-        if before != now:
-            raise RunError(
-                f"the run in {folder} has {key} = {before}, not {now}; resume it as it is, or choose another --out"
-            )
 
 
 def _read_sealed(path: Path) -> Recipe:

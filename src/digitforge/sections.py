@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Positive = Annotated[int, Field(gt=0)]
+Several = Annotated[int, Field(ge=2)]  # images that are compared with each other: one alone has no spread
 # Four times the widest network of the papers, and what a model's card takes: a recipe from elsewhere that asks for more
 # would fill any memory, or lose its model at the end.
 Size = Annotated[int, Field(gt=0, le=4096)]
@@ -160,9 +161,9 @@ class Record(Section):
 
     tick: str = "1/50 run"  # a line of statistics
     accuracy: str = "1/10 run"  # D's accuracy, measured at a tick
-    accuracy_images: Positive = 2000  # at most so many images of each kind
+    accuracy_images: Several = 2000  # at most so many images of each kind
     figures: str = "1/10 run"  # what G's images measure, at a tick
-    figure_images: Positive = 1000  # that they are taken from: 0.3 s on two cores
+    figure_images: Several = 1000  # that they are taken from: 0.3 s on two cores
     sheet: str = "1/12 run"  # a grid of the same latents
     snapshot: str = "1/6 run"  # the generator's weights
     checkpoint_seconds: float = Field(default=30.0, gt=0)  # least time between checkpoints to resume from

@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from digitforge.data.digits import DIGIT_NAMES, FEW_LABELS, Digits, Images, listed
-from digitforge.data.idx import write_idx
+from digitforge.data.idx import write_idx_files
 from digitforge.data.mat import need_scipy, write_mat
 from digitforge.errors import OutputError
 from digitforge.files import make_folder, write_whole, written_whole
@@ -215,7 +215,9 @@ def _member(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tu
 
 
 def _check_idx(order: Order) -> None:
-    _idx_paths(order)
+    for path in _idx_paths(order):
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; choose another name")
     if order.names == UNLABELLED:
         raise OutputError(f"idx files hold labels, and these images have none; {_WAYS_UNLABELLED}")
     if len(order.names) > MAX_IDX_LABELS:
@@ -226,12 +228,8 @@ def _check_idx(order: Order) -> None:
 def _write_idx_pair(order: Order, parts: Iterable[Digits]) -> list[Path]:
     images_path, labels_path = _idx_paths(order)
     digits = _joined(order, parts)
-    write_idx(labels_path, digits.labels.astype(np.uint8))
-    try:
-        write_idx(images_path, _channels_last(digits.images))
-    except BaseException:
-        labels_path.unlink(missing_ok=True)  # labels without their images would pass for those of another set
-        raise
+    # Together: labels without their images would pass for those of another set.
+    write_idx_files({images_path: _channels_last(digits.images), labels_path: digits.labels.astype(np.uint8)})
     return [images_path, labels_path]
 
 

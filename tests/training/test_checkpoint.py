@@ -16,7 +16,14 @@ from digitforge.errors import RunError
 from digitforge.networks.build import build
 from digitforge.sections import Networks, Objective, Training
 from digitforge.training.batches import Batches
-from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, named_tensors, save_checkpoint
+from digitforge.training.checkpoint import (
+    State,
+    create_moments,
+    generator_weights,
+    load_checkpoint,
+    named_tensors,
+    save_checkpoint,
+)
 from digitforge.training.ema import Average
 from digitforge.training.schedule import timetable
 from digitforge.training.step import Game, simultaneous_step
@@ -42,6 +49,7 @@ def begun(seed: int = 0, width: int = 2, averaged: bool = True) -> State:
         generator_batches=1,
         autocast=nullcontext,
     )
+    create_moments(game)
     average = Average(pair.generator, half_life=100) if averaged else None
     return State(game, average, torch.zeros(6, dtype=torch.float64))
 
@@ -92,6 +100,40 @@ def test_every_weight_moment_average_and_sum_is_in_it(tmp_path: Path) -> None:
         count = len(list(network.parameters()))
         for moment in ("exp_avg", "exp_avg_sq", "step"):
             assert {f"{player}_optimiser.{index}.{moment}" for index in range(count)} <= names
+
+
+def without(path: Path, *left_out: str) -> None:
+    """Have a file lack the tensors whose names begin so, as those of older versions do; they have no hash."""
+    tensors = safetensors.torch.load_file(path)
+    kept = {name: value for name, value in tensors.items() if not name.startswith(left_out)}
+    safetensors.torch.save_file(kept, path, metadata={"step": "1"})
+
+
+def test_a_player_whose_moments_an_older_version_left_out_has_had_no_turn(tmp_path: Path) -> None:
+    path, saved, loaded = tmp_path / "state.safetensors", begun(), begun(seed=1)
+    saved.step = 1
+    save_checkpoint(path, saved)
+    without(path, "generator_optimiser.")
+    play(loaded, 1)  # which leaves moments behind
+    load_checkpoint(path, loaded)
+    assert_equal(loaded, saved)
+
+
+def test_single_moments_that_lack_are_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    save_checkpoint(path, begun())
+    without(path, "generator_optimiser.0.")
+    with pytest.raises(RunError, match="holds other networks"):
+        load_checkpoint(path, begun())
+
+
+def test_moments_of_none_change_no_bit_of_what_is_trained() -> None:
+    early, late = begun(), begun()
+    for optimiser in (late.game.generator_optimiser, late.game.discriminator_optimiser):
+        optimiser.state.clear()
+    for state in (early, late):
+        play(state, 2)
+    assert_equal(early, late)
 
 
 def test_a_run_in_full_swing_can_be_set_back(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,6 +14,8 @@ from digitforge.networks.layers import BatchNorm
 from digitforge.networks.players import Generator
 from digitforge.sections import Networks
 from digitforge.training.ema import Average, measured
+
+Results = dict[str, np.ndarray]
 
 
 def one_weight(value: float) -> Generator:
@@ -100,6 +104,21 @@ def test_measuring_repeats_exactly_and_leaves_the_original_alone() -> None:
     for key, value in first.state_dict().items():
         assert torch.equal(value, second.state_dict()[key])
         assert torch.equal(before[key], generator.state_dict()[key])
+
+
+def global_batch_results() -> Results:
+    """The moments that one of several processes measures, or the only one."""
+    norm = measured(normalising(6), Networks(family="dcgan", latent_size=6), torch.ones(10)).layers
+    return {"mean": norm.running_mean.numpy(), "variance": norm.running_var.numpy()}
+
+
+def test_each_of_two_processes_measures_what_one_does_alone(
+    in_two_processes: Callable[[str], tuple[Results, Results]],
+) -> None:
+    alone = global_batch_results()
+    for found in in_two_processes(__file__):
+        for name, wanted in alone.items():
+            np.testing.assert_array_equal(found[name], wanted, err_msg=name)
 
 
 def test_a_measured_generators_image_does_not_depend_on_its_neighbours() -> None:

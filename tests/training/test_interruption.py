@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 from pathlib import Path
@@ -66,6 +67,11 @@ def test_the_error_tells_the_way_on_and_the_shells_exit_code(number: signal.Sign
     assert isinstance(error, InterruptionError)
     assert "digitforge train --out runs/mine --resume" in str(error)
     assert error.exit_code == code
+
+
+def test_the_error_comes_back_from_another_process_as_it_went() -> None:
+    error = pickle.loads(pickle.dumps(InterruptionError("stopped", 130)))
+    assert (type(error), str(error), error.exit_code) == (InterruptionError, "stopped", 130)
 
 
 def test_another_verb_than_train_is_named_in_the_way_on() -> None:

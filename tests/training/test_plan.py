@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from digitforge.card import MAX_LABELS
 from digitforge.data import DataSet
 from digitforge.errors import DataError
 from digitforge.sections import Interval
@@ -157,6 +158,20 @@ def test_accuracies_are_measured_at_ticks_and_the_last_tick_ends_with_the_run() 
     assert set(accuracies) <= set(ticks)
     assert ticks[-1] == whole.times.steps
     assert min(later - earlier for earlier, later in pairwise(ticks)) >= 20  # of 20.8 steps each
+
+
+def test_more_labels_than_a_model_file_names_are_refused_before_anything_is_trained() -> None:
+    names = tuple(f"{number:04}" for number in range(MAX_LABELS + 1))
+    data = DataSet("many", replace(DATA.train, names=names), None)
+    with pytest.raises(DataError, match=r'no model can be kept of tiny: .*"names" must be 1 to 1000'):
+        plan(data)
+
+
+def test_a_path_may_hold_spaces_of_any_script_and_nothing_that_moves_a_cursor() -> None:
+    assert plan(data__name="my\u3000digits\u00a0here.npz").data_name == "my\u3000digits\u00a0here.npz"
+    for name in ("a\x1b[2J.npz", "a\nb.npz"):
+        with pytest.raises(DataError, match="without control characters"):
+            plan(data__name=name)
 
 
 def test_resolving_twice_changes_nothing() -> None:

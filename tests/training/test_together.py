@@ -124,6 +124,23 @@ def test_a_signal_stops_all_after_one_step_and_they_go_on_as_if_nothing_had_been
 
 
 @pytest.mark.usefixtures("hasty")
+def test_a_signal_in_the_last_save_is_heard_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = Trainer.save
+
+    def save_and_hear(trainer: Trainer, folder: RunFolder) -> None:
+        save(trainer, folder)
+        if trainer.images == IMAGES and folder.path.name == NAMES[0]:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "save", save_and_hear)
+    with pytest.raises(InterruptionError) as stop:
+        trained(tmp_path, {"record.checkpoint_seconds": 1e9})
+    assert stop.value.exit_code == 130
+    assert [len(RunFolder(tmp_path / name).checkpoints()) for name in NAMES] == [1, 1, 1]
+    assert not any(RunFolder(tmp_path / name).is_finished for name in NAMES)
+
+
+@pytest.mark.usefixtures("hasty")
 def test_runs_that_were_saved_after_different_steps_go_on_in_turn(job: Job, tmp_path: Path) -> None:
     with pytest.raises(InterruptionError):
         trained(tmp_path, listener=Listener(IMAGES // 2, lambda: signal.raise_signal(signal.SIGINT)))

@@ -36,7 +36,7 @@ from digitforge.training.drawing import draw
 from digitforge.training.plan import make_plan
 from digitforge.training.step import STEPS, Game, Outcome
 from digitforge.training.train import train
-from digitforge.training.trainer import Trainer
+from digitforge.training.trainer import Trainer, sums_type
 from tiny_models import write_classifier
 from tiny_runs import BATCH, IMAGES, Listener, tiny_data, tiny_digits, tiny_recipe, what_must_repeat, write_npz
 
@@ -82,8 +82,8 @@ def light_end(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def short(out: Path, settings: dict[str, object] | None = None, **options: object) -> RunFolder:
-    return train(tiny_recipe(settings), DATA, out=out, **options)
+def short(out: Path, changes: dict[str, object] | None = None, **options: object) -> RunFolder:
+    return train(tiny_recipe(changes), DATA, out=out, **options)
 
 
 @pytest.fixture
@@ -344,7 +344,7 @@ def test_a_run_that_died_goes_on_from_its_last_checkpoint_and_records_nothing_tw
     with pytest.raises(ZeroDivisionError):
         short(tmp_path / "died", LIGHT, observers=[Listener(33 * BATCH, crash)])
     later = Listener()
-    folder = short(tmp_path / "died", resume=True, observers=[later])
+    folder = short(tmp_path / "died", LIGHT, resume=True, observers=[later])
     assert later.first == 30 * BATCH
     assert what_must_repeat(folder) == undisturbed
 
@@ -356,7 +356,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(light_end: None, tmp_p
     newest = RunFolder(tmp_path / "died").checkpoints()[0]
     newest.write_bytes(newest.read_bytes()[:1000])
     later = Listener()
-    folder = short(tmp_path / "died", resume=True, observers=[later])
+    folder = short(tmp_path / "died", LIGHT, resume=True, observers=[later])
     assert later.first == 28 * BATCH  # of the sheet; that of the line after 30 steps is damaged
     assert what_must_repeat(folder) == undisturbed
 
@@ -401,10 +401,14 @@ def test_a_finished_run_is_left_as_it_is(light_end: None, tmp_path: Path) -> Non
         ),
         (None, {"training.epochs": 10}, "one of 640 images, not 2,000"),
         (None, {"training.images": IMAGES - BATCH}, "not 624"),
+        (None, {"record.tick": "1/20 run"}, r"has record\.tick = 80 images, not 32 images"),
+        (None, {"compute.threads": 2}, r"has compute\.threads = 1, not 2"),
+        (tiny_recipe({"objective.r1": 0.2}), {}, r"has objective\.r1 = 0\.1, not 0\.2"),
+        (tiny_recipe({"record.sheet": "1 epochs"}), {}, r"has record\.sheet = 112 images, not 200 images"),
     ],
 )
 def test_a_run_is_not_resumed_as_another_one(
-    light_end: None, tmp_path: Path, recipe: str | None, settings: dict[str, object], words: str
+    light_end: None, tmp_path: Path, recipe: str | Recipe | None, settings: dict[str, object], words: str
 ) -> None:
     folder = short(tmp_path / "run")
     before = what_must_repeat(folder)
@@ -412,6 +416,49 @@ def test_a_run_is_not_resumed_as_another_one(
         train(recipe, DATA, settings=settings, out=folder.path, resume=True)
     assert what_must_repeat(folder) == before
     assert folder.is_finished
+
+
+# What a run settles when it begins: by the machine, by its length, by its images.
+OPEN: dict[str, object] = {
+    "compute.device": "auto",
+    "compute.precision": "auto",
+    "compute.threads": 0,
+    "record.tick": "1/20 run",
+    "record.accuracy": "100 images",
+    "record.sheet": "1 epochs",
+    "training.images": 4 * BATCH + 3,
+}
+
+
+def test_the_command_that_starts_a_run_also_goes_on_with_it_and_leaves_it_alone(
+    light_end: None, tmp_path: Path
+) -> None:
+    (tmp_path / "tiny.toml").write_text(tiny_recipe(OPEN).to_toml())
+    ways = [(tiny_recipe(), OPEN), (tiny_recipe(OPEN), {}), (str(tmp_path / "tiny.toml"), {})]
+    for number, (recipe, settings) in enumerate(ways):
+        out = tmp_path / f"run {number}"
+        with pytest.raises(InterruptionError):
+            train(recipe, DATA, settings=settings, out=out, resume=True, observers=[interrupted_at(2)])
+        later = Listener()
+        for _ in range(2):
+            folder = train(recipe, DATA, settings=settings, out=out, resume=True, observers=[later])
+        assert (later.first, folder.is_finished) == (2 * BATCH, True)
+        with pytest.raises(RunError, match=r"has record\.sheet = 200 images, not 100 images"):
+            train(recipe, DATA, settings={**settings, "record.sheet": "0.5 epochs"}, out=out, resume=True)
+
+
+def test_a_run_of_less_than_a_batch_is_one_batch_whenever_it_is_asked_for(light_end: None, tmp_path: Path) -> None:
+    for _ in range(2):
+        folder = short(tmp_path / "run", settings={"training.images": 10}, resume=True)
+    assert folder.read_recipe().training.images == BATCH
+
+
+def test_a_run_that_has_grown_goes_on_by_the_command_that_lengthened_it(light_end: None, tmp_path: Path) -> None:
+    recipe = tiny_recipe({**CONSTANT, "record.tick": "1/8 run", "record.sheet": "1/5 run"})
+    for images in (8 * BATCH, 16 * BATCH, 16 * BATCH):
+        folder = train(recipe, DATA, settings={"training.images": images}, out=tmp_path / "run", resume=True)
+    assert folder.is_finished
+    assert folder.read_recipe().training.images == 16 * BATCH
 
 
 @pytest.mark.parametrize("asked", [{"training.images": 2 * IMAGES}, {"training.epochs": 2 * IMAGES / 200}])
@@ -520,7 +567,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(
     folder = RunFolder(tmp_path / "lost")
     assert folder.checkpoints()[0] == folder.checkpoint(21)
     assert [line["images"] for line in folder.read_stats()] == [80, 160, 240, 320]
-    assert what_must_repeat(short(folder.path, resume=True)) == undisturbed
+    assert what_must_repeat(short(folder.path, LIGHT, resume=True)) == undisturbed
 
 
 def spoil(game: Game, what: str, value: float) -> None:
@@ -554,7 +601,7 @@ def test_a_wrong_number_is_found_at_the_next_tick_and_never_reaches_a_checkpoint
     for path in (*folder.checkpoints(), *folder.snapshots()):
         assert all(bool(value.isfinite().all()) for value in safetensors.torch.load_file(path).values()), path
     monkeypatch.setitem(STEPS, "simultaneous", play)
-    assert short(folder.path, resume=True).read_stats()[-1]["images"] == IMAGES
+    assert short(folder.path, LIGHT, resume=True).read_stats()[-1]["images"] == IMAGES
 
 
 def test_a_gradient_that_is_no_number_is_found_at_the_next_tick(light_end: None, tmp_path: Path) -> None:
@@ -593,13 +640,21 @@ def test_a_checkpoint_of_wrong_numbers_gives_way_to_the_one_before(light_end: No
     unsealed = {"step": str(int(newest.stem))}  # as older versions wrote them, since a seal would tell any change
     newest.write_bytes(safetensors.torch.save(tensors, unsealed))
     later = Listener()
-    assert what_must_repeat(short(tmp_path / "died", resume=True, observers=[later])) == wanted
+    assert what_must_repeat(short(tmp_path / "died", LIGHT, resume=True, observers=[later])) == wanted
     assert later.first == 28 * BATCH
 
 
 def test_rates_that_are_far_too_high_are_told_apart_from_a_crash(light_end: None, tmp_path: Path) -> None:
     with pytest.raises(DivergenceError, match=r"lower generator_optimiser\.rate"):
         short(tmp_path / "run", {"generator_optimiser.rate": 1e30, "discriminator_optimiser.rate": 1e30})
+
+
+def test_losses_are_summed_in_what_a_device_has() -> None:
+    assert {device: sums_type(device) for device in ("cpu", "cuda", "mps")} == {
+        "cpu": torch.float64,
+        "cuda": torch.float64,
+        "mps": torch.float32,
+    }
 
 
 # Other ways to train
@@ -634,8 +689,9 @@ def test_rates_that_are_far_too_high_are_told_apart_from_a_crash(light_end: None
 def test_every_kind_of_run_repeats_and_resumes(light_end: None, tmp_path: Path, settings: dict[str, object]) -> None:
     settings = {"training.images": 15 * BATCH} | settings
     first = what_must_repeat(short(tmp_path / "first", settings))
-    with pytest.raises(InterruptionError):
-        short(tmp_path / "second", settings, observers=[interrupted_at(12)])
+    for step in (2, 12):  # G may wait for its first turn at step 2
+        with pytest.raises(InterruptionError):
+            short(tmp_path / "second", settings, resume=True, observers=[interrupted_at(step)])
     assert what_must_repeat(short(tmp_path / "second", settings, resume=True)) == first
 
 
@@ -668,6 +724,33 @@ def test_a_penalty_that_needs_each_images_gradient_is_refused_where_the_discrimi
     with pytest.raises(RecipeError, match='family "raschka" normalises over the batch'):
         short(tmp_path / "run", settings)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_batch_of_one_image_is_refused_where_a_player_normalises_over_the_batch(tmp_path: Path) -> None:
+    settings = {"networks.family": "dcgan", "networks.conditional": False, "training.batch_size": 1}
+    with pytest.raises(RecipeError, match=r'"dcgan" normalises over the batch.*batch_size to 2'):
+        short(tmp_path / "run", settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_single_image_can_be_learned_by_heart_without_figures(pinned: Path, tmp_path: Path) -> None:
+    data = DataSet("one", tiny_digits(1, side=28), tiny_digits(1, 1, side=28))
+    settings = {"training.images": 20 * BATCH, "objective.loss": "wasserstein", "networks.family": "raschka"}
+    folder = train(tiny_recipe(settings | {"objective.r1": 0.0}), data, out=tmp_path / "run")
+    lines = folder.read_stats()
+    assert not any("figures" in line for line in lines)
+    assert [line["accuracy"]["real_train_n"] for line in lines if "accuracy" in line] == [1]
+    assert dict(Forge.load(folder.model).card.figures) == {}
+
+
+def test_what_is_trained_on_decides_who_reads_it_on_the_way_and_at_the_end(pinned: Path, tmp_path: Path) -> None:
+    digits = tiny_digits(60, side=28)
+    names = np.asarray([*"0123456789", "a"])[np.where(np.arange(60) < 6, 10, digits.labels)]
+    np.savez(tmp_path / "letters.npz", images=digits.images[:, 0], labels=names)
+    settings = {"training.images": 15 * BATCH, "data.name": str(tmp_path / "letters.npz"), "data.digits": "3"}
+    folder = train(tiny_recipe(settings), out=tmp_path / "run")
+    assert "figures" in folder.read_stats()[-1]
+    assert Forge.load(folder.model).card.figures
 
 
 def test_both_players_learn(light_end: None, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from digitforge.data.raw import MAX_BYTES, RawPart, channels_first
 from digitforge.data.unpacked import GZIP_DAMAGE, opened_unpacked
 from digitforge.errors import DataError, OutputError
-from digitforge.files import written_whole
+from digitforge.files import all_written_whole
 
 UNSIGNED_BYTE = 0x08  # the type code of every MNIST file
 CHUNK = 1 << 20  # bytes read at once
@@ -78,18 +79,28 @@ def write_idx(path: str | Path, array: NDArray[np.uint8]) -> None:
 
     A name that ends in .gz is gzipped. The file appears whole or not at all. Raises OutputError if it can't be written.
     """
-    path = Path(path)
+    write_idx_files({Path(path): array})
+
+
+def write_idx_files(arrays: Mapping[Path, NDArray[np.uint8]]) -> None:
+    """Write several idx files as write_idx() does, such as a pair: where one can't be written, none is."""
+    contents = {path: _content(path, array) for path, array in arrays.items()}
+    try:
+        with all_written_whole(list(contents)) as streams:
+            for stream, content in zip(streams, contents.values(), strict=True):
+                stream.write(content)
+    except OSError as error:
+        paths = " and ".join(map(str, contents))
+        raise OutputError(f"{paths} cannot be written ({error.strerror or error}); choose another place") from error
+
+
+def _content(path: Path, array: NDArray[np.uint8]) -> bytes:
     if array.dtype != np.uint8 or not 1 <= array.ndim <= 4:
         raise ValueError(f"idx files hold uint8 with one to four axes, not {array.dtype} {array.shape}")
     header = bytes([0, 0, UNSIGNED_BYTE, array.ndim]) + np.asarray(array.shape, ">u4").tobytes()
-    content = header + np.ascontiguousarray(array).tobytes()
-    if path.suffix == ".gz":
-        content = gzip.compress(content, mtime=0)  # no clock in the file: equal digits, equal bytes
-    try:
-        with written_whole(path) as stream:
-            stream.write(content)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error}); choose another place") from error
+    plain = header + np.ascontiguousarray(array).tobytes()
+    # No clock in a gzipped file: equal digits give equal bytes.
+    return gzip.compress(plain, mtime=0) if path.suffix == ".gz" else plain
 
 
 def read_pair(images_path: Path, labels_path: Path) -> RawPart:

@@ -23,14 +23,17 @@ class BatchNorm(nn.BatchNorm2d):
 
     With several processes the moments are averaged over all of them, in a way that can be differentiated twice, so
     that the result is that of one process with the whole batch. `momentum` is PyTorch's: the share of the new batch.
+    is_shared: whether each process has its part of the batch, rather than all of them the same one.
     """
+
+    is_shared = True
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() not in (2, 4):
             raise ValueError(f"batch normalisation takes [N, C] or [N, C, H, W], not {list(input.shape)}")
 
     def forward(self, input: Tensor) -> Tensor:
-        if not self.training or processes() == 1:
+        if not (self.training and self.is_shared) or processes() == 1:
             return super().forward(input)
         axes = [axis for axis in range(input.dim()) if axis != 1]
         shape = [1, -1, *[1] * (input.dim() - 2)]

@@ -15,8 +15,9 @@ from digitforge.files import write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.evaluate import evaluate
 from digitforge.onnx_file import available_cores, open_onnx
-from digitforge.recipe import LENGTHS, Recipe, full_key, load_recipe
-from digitforge.runs import RunFolder, SpecialistsFolder, check_goes_on, is_taken, new_specialists_folder
+from digitforge.recipe import Recipe, full_key, load_recipe
+from digitforge.resuming import asked_anew, check_goes_on, saved_recipe
+from digitforge.runs import RunFolder, SpecialistsFolder, is_taken, new_specialists_folder
 from digitforge.sections import Compute
 from digitforge.set_file import set_card, write_set
 from digitforge.sheets import model_sheet, png_bytes
@@ -75,7 +76,7 @@ def train_specialists(
     folder = SpecialistsFolder(Path(out)) if out is not None else None
     if resume and folder is None:
         raise RunError("--resume needs to know which job: name its folder with --out")
-    saved = folder.read_recipe() if resume and folder is not None and folder.recipe.is_file() else None
+    saved = saved_recipe(folder, resume)
     asked = ask(recipe, settings, saved, folder)
     if saved is not None and folder is not None and folder.is_finished:
         return folder
@@ -108,14 +109,15 @@ def ask(
         base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
         return base.with_settings(settings)
     assert folder is not None
-    asked = saved.with_settings(settings)
-    check_goes_on(folder.path, saved, recipe, asked, [key for key in settings if key not in LENGTHS])
+    asked, keys = asked_anew(saved, recipe, settings)
+    # No labels stand for those of the data set, which the saved recipe names.
+    check_goes_on(folder.path, saved, asked, [key for key in keys if key != "data.digits" or asked.data.digits])
     if length(asked) != length(saved):
         raise RunError(
             f"each run in {folder.path} takes {length(saved)}, not {length(asked)}; "
             "resume them as they are, or choose another --out"
         )
-    return asked
+    return saved
 
 
 def with_labels(recipe: Recipe, data: DataSet) -> Recipe:

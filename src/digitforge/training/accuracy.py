@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from digitforge.randomness import draw_latents, stream
 from digitforge.recipe import Recipe
 
 _BATCH = 250
+_LEAST = 2  # images of a kind: one alone has nothing to be normalised by, and no half beside it
 
 
 @torch.no_grad()
@@ -28,7 +30,8 @@ def discriminator_accuracy(
 
     Up to `record.accuracy_images` of each kind, dropout off, normalisation from pure batches of one kind. A D whose
     loss has no zero of its own (relativistic, Wasserstein) is asked at the midpoint of its means on a disjoint half,
-    so that n is half as large. `separation` is P(D(real) > D(fake)): 1 when D wins, 1/2 when it can only guess.
+    so that n is half as large. A lone image is shown twice. `separation` is P(D(real) > D(fake)): 1 when D wins, 1/2
+    when it can only guess.
     """
     generator, discriminator = (copy.deepcopy(player).eval() for player in game)
     for player in (generator, discriminator):
@@ -40,7 +43,8 @@ def discriminator_accuracy(
 
     def real(digits: Digits) -> tuple[Tensor, Tensor]:
         count = min(recipe.record.accuracy_images, len(digits))
-        chosen = digits.take(rng.choice(len(digits), count, replace=False))
+        places = rng.choice(len(digits), count, replace=False)
+        chosen = digits.take(np.resize(places, max(_LEAST, count)))
         return torch.from_numpy(chosen.images).to(device), torch.from_numpy(chosen.labels).to(device)
 
     def logits(images: Callable[[slice], Tensor], labels: Tensor) -> Tensor:

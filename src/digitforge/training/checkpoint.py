@@ -25,6 +25,7 @@ from digitforge.training.step import Game
 
 _STEP, _HASH = "step", "sha256"  # what a file says besides its tensors; files of older versions have no hash, ...
 _ABOUT = "about"  # ... and lack this one key of the metadata, as JSON: safetensors writes several in any order
+_PLAYERS = ("generator", "discriminator")
 # What reading a damaged file raises.
 DAMAGE = (OSError, KeyError, TypeError, AttributeError, ValueError, safetensors.SafetensorError)
 
@@ -33,7 +34,7 @@ DAMAGE = (OSError, KeyError, TypeError, AttributeError, ValueError, safetensors.
 class State:
     """A run in the middle: the game, the average of the generator (None without one) and the tick that is under way.
 
-    sums: float64 [6], since the last tick: sums of D's loss, G's loss and the penalty, then how many of each.
+    sums: float [6], since the last tick: sums of D's loss, G's loss and the penalty, then how many of each.
     step: how many steps were taken.
     """
 
@@ -73,15 +74,11 @@ def load_checkpoint(path: Path, state: State) -> None:
         step = int(about[_STEP])
     except DAMAGE as error:
         raise RunError(f"{path} is no checkpoint ({error}); delete it to resume from an older one") from None
-    forget_moments(state.game)
-    if step:
-        create_moments(state.game)
     wanted = dict(named_tensors(state))
+    saved = _moments_of_none(saved, wanted) | saved
     if not _alike(saved, wanted):
-        forget_moments(state.game)
         raise RunError(f"{path} holds other networks than its run's recipe; the folder mixes two runs")
     if not all_finite(saved[name].to(tensor.dtype) for name, tensor in wanted.items()):
-        forget_moments(state.game)
         raise RunError(f"{path} holds numbers that are none; delete it to resume from an older one")
     with torch.no_grad():
         for name, tensor in wanted.items():
@@ -109,7 +106,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def create_moments(game: Game) -> None:
-    """Make both optimisers have their moments before their first step, by a step that changes nothing."""
+    """Give both optimisers the moments that they have before their first step, by a step that changes nothing.
+
+    A run may be saved before a player's first turn, and a checkpoint holds the same names whenever it is made.
+    """
     for optimiser in (game.generator_optimiser, game.discriminator_optimiser):
         rates = [group["lr"] for group in optimiser.param_groups]
         for group in optimiser.param_groups:
@@ -120,12 +120,9 @@ def create_moments(game: Game) -> None:
         optimiser.zero_grad(set_to_none=True)
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate
-
-
-def forget_moments(game: Game) -> None:
-    """Make both optimisers as they were before their first step."""
-    for optimiser in (game.generator_optimiser, game.discriminator_optimiser):
-        optimiser.state.clear()
+        for moments in optimiser.state.values():
+            for moment in moments.values():
+                moment.zero_()
 
 
 def _sealed(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> bytes:
@@ -141,6 +138,13 @@ def _hash(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _moments_of_none(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The moments of a player that had no turn yet, which older versions left out of a file: all zero."""
+    waiting = [f"{player}_optimiser." for player in _PLAYERS]
+    waiting = [prefix for prefix in waiting if not any(name.startswith(prefix) for name in saved)]
+    return {name: torch.zeros_like(value) for name, value in wanted.items() if name.startswith(tuple(waiting))}
 
 
 def _alike(saved: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> bool:

@@ -54,6 +54,7 @@ def measured(generator: Generator, networks: Networks, frequencies: Tensor) -> G
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None
+            norm.is_shared = False  # every process draws all of these latents
         for start in range(0, _NORM_LATENTS, _NORM_BATCH):
             part = slice(start, start + _NORM_BATCH)
             copied(latents[part].to(device), labels[part].to(device))

@@ -20,7 +20,6 @@ from digitforge.networks.to_onnx import generator_to_onnx, weights_sha256
 from digitforge.recipe import Recipe, parse_recipe
 from digitforge.runs import RunFolder, image_count
 from digitforge.training.checkpoint import DAMAGE, read_tensors
-from digitforge.training.finish import make_card
 from digitforge.training.plan import make_plan
 
 
@@ -87,7 +86,7 @@ def _new_card(folder: RunFolder, recipe: Recipe, progress: Progress | None) -> C
             f"data, which can't be had here: {error}"
         ) from None
     untrained = build(recipe.networks, plan.train.shape, plan.classes, recipe.training.seed).generator
-    return make_card(plan, untrained, 0)
+    return plan.card(weights_sha256(untrained), 0)
 
 
 def _load_weights(folder: RunFolder, path: Path, generator: Generator) -> None:

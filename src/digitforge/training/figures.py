@@ -15,6 +15,7 @@ from digitforge.randomness import draw_latents, spread_labels, stream
 from digitforge.training.drawing import draw
 from digitforge.training.plan import Plan
 
+_LEAST = 2  # images: one alone has no spread
 _READ = 10_000  # real images that are read where no reference is at hand: 4 s on two cores
 
 
@@ -27,20 +28,26 @@ class Ruler:
 
 
 def ruler_for(plan: Plan) -> Ruler | None:
-    """The ruler for what a run learns from; None where no classifier reads it.
+    """The ruler for what a run learns from; None where no classifier reads it, or it is a single image.
 
     It never depends on what the cache happens to hold, since a run is to repeat bit for bit.
     """
-    digits = plan.train
-    names = tuple(digits.names[label] for label in np.flatnonzero(digits.counts))
-    classifier = classifier_for(digits.shape, names)
+    digits, classifier = plan.train, reader_of(plan)
     if classifier is None:
         return None
-    reference = shipped_reference(names, classifier, sha256=plan.data_sha256)
+    reference = shipped_reference(plan.trained_names, classifier, sha256=plan.data_sha256)
     if reference is not None:
         return Ruler(classifier, reference.train)
     some = digits.take(stream(0, "ruler").permutation(len(digits))[:_READ])
     return Ruler(classifier, moments(classifier.read(some.images).features))
+
+
+def reader_of(plan: Plan) -> Classifier | None:
+    """The classifier that reads what a run draws, such as grey digits of 28x28 pixels, where there is one.
+
+    None also where a single image is learned from, which nothing can be measured against.
+    """
+    return classifier_for(plan.train.shape, plan.trained_names) if len(plan.train) >= _LEAST else None
 
 
 def key_figures(ruler: Ruler, plan: Plan, generator: Generator) -> dict[str, Any]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
-from digitforge import __version__
-from digitforge.card import Card, CardData, CardLatent
-from digitforge.classifier import classifier_for
+from digitforge.card import Card
 from digitforge.errors import DataError
 from digitforge.files import make_folder, write_whole
 from digitforge.forge import Forge
@@ -21,6 +18,7 @@ from digitforge.report.page import report_page, shown_run
 from digitforge.report.pictures import BEST_A_LABEL, best_digits, evolution_sheet
 from digitforge.runs import RunFolder
 from digitforge.sheets import labelled_sheet, model_sheet, png_bytes
+from digitforge.training.figures import reader_of
 from digitforge.training.plan import Plan
 
 
@@ -29,11 +27,11 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
 
     generator: as it will be used, in evaluation mode. images: real images shown to the discriminator.
     """
-    card = make_card(plan, generator, images)
+    card = plan.card(weights_sha256(generator), images)
     networks = plan.recipe.networks
     model = generator_to_onnx(generator, networks, plan.train.shape, card.to_json())
     write_whole(folder.model, model)
-    if can_be_judged(plan):
+    if reader_of(plan) is not None:
         try:
             card = replace(card, figures=evaluate(folder.model, details=False).for_card())
         except DataError:  # images that were handed in, or have gone since: the model is no worse for that
@@ -57,28 +55,3 @@ def write_pictures(forge: Forge, folder: RunFolder) -> None:
     if forge.classifier is not None and len(best := best_digits(forge)):
         write_whole(folder.best, png_bytes(labelled_sheet(best, BEST_A_LABEL)))
     write_whole(folder.report, report_page([shown_run(folder, forge=forge)]).encode())
-
-
-def make_card(plan: Plan, generator: Generator, images: int) -> Card:
-    """The card of a model, without figures."""
-    recipe = plan.recipe
-    table: dict[str, Any] = recipe.model_dump(mode="json", exclude_none=True)
-    return Card(
-        version=__version__,
-        recipe=table,
-        data=CardData(plan.data_name, plan.data_sha256, len(plan.train)),
-        seed=recipe.training.seed,
-        images=images,
-        names=plan.train.names,
-        frequencies=tuple(int(count) for count in plan.train.counts),
-        conditional=recipe.networks.conditional,
-        latent=CardLatent(recipe.networks.latent_size, recipe.networks.latent),
-        weights="average" if recipe.training.ema_images else "plain",
-        shape=plan.train.shape,
-        weights_sha256=weights_sha256(generator),
-    )
-
-
-def can_be_judged(plan: Plan) -> bool:
-    """Whether a classifier here reads what this run draws, such as grey digits of 28x28 pixels."""
-    return classifier_for(plan.train.shape, plan.train.names) is not None

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from digitforge import __version__
+from digitforge.card import Card, CardData, CardLatent
 from digitforge.data import DataSet, Digits
-from digitforge.errors import DataError
+from digitforge.errors import DataError, ModelError
 from digitforge.randomness import stream
 from digitforge.recipe import Recipe
 from digitforge.sections import Interval
@@ -17,6 +20,7 @@ from digitforge.training.compute import resolve_compute
 from digitforge.training.schedule import Timetable, timetable
 
 RECORDS = ("tick", "accuracy", "figures", "sheet", "snapshot")
+INTERVALS = tuple(f"record.{key}" for key in RECORDS)  # the dotted keys of a recipe that hold how often
 _AT_TICKS = ("accuracy", "figures")
 
 
@@ -41,6 +45,11 @@ class Plan:
         return len(self.train.names)
 
     @property
+    def trained_names(self) -> tuple[str, ...]:
+        """The names of the labels that are trained on."""
+        return tuple(self.train.names[label] for label in np.flatnonzero(self.train.counts))
+
+    @property
     def frequencies(self) -> Tensor:
         """How often each label occurs in training: int64 [classes]."""
         return torch.from_numpy(self.train.counts)
@@ -50,6 +59,27 @@ class Plan:
         """Which images each step shows, once the length is known."""
         assert self.recipe.training.images is not None
         return timetable(self.recipe.training, self.recipe.training.images)
+
+    def card(self, weights_sha256: str, images: int) -> Card:
+        """The card of a model that this run makes, without figures. Raises ModelError for what no card may say.
+
+        images: real images shown to the discriminator. weights_sha256: a hash over the generator's weights.
+        """
+        recipe = self.recipe
+        return Card(
+            version=__version__,
+            recipe=recipe.model_dump(mode="json", exclude_none=True),
+            data=CardData(self.data_name, self.data_sha256, len(self.train)),
+            seed=recipe.training.seed,
+            images=images,
+            names=self.train.names,
+            frequencies=tuple(int(count) for count in self.train.counts),
+            conditional=recipe.networks.conditional,
+            latent=CardLatent(recipe.networks.latent_size, recipe.networks.latent),
+            weights="average" if recipe.training.ema_images else "plain",
+            shape=self.train.shape,
+            weights_sha256=weights_sha256,
+        )
 
     def with_recipe(self, recipe: Recipe) -> Plan:
         """The same images under another recipe."""
@@ -97,10 +127,19 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
     settled = recipe.data.model_copy(update={"sha256": data.train.sha256})
     resolved = recipe.model_copy(update={"compute": compute, "data": settled})
     plan = Plan(resolved, recipe.data.name, data.train.sha256, train, held_out)
+    _check_model_can_be(plan)
     images = recipe.training.length(len(train))
     if recipe.training.epochs is None or images is None:
         return plan
     return with_images(plan, images)
+
+
+def _check_model_can_be(plan: Plan) -> None:
+    """Raise DataError now for what no model file can say of its data, rather than once all is trained."""
+    try:
+        plan.card(weights_sha256=plan.data_sha256, images=0)  # any hash will do
+    except ModelError as error:
+        raise DataError(f"no model can be kept of {plan.data_name}: {error}; train on other data") from None
 
 
 def with_images(plan: Plan, images: int) -> Plan:

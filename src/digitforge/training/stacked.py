@@ -63,9 +63,6 @@ class StackedBatches(Batches):
 
 def stack(states: Sequence[State], recipe: Recipe) -> State:
     """One state of K runs that stand at one step; each of theirs then looks into it, and moves as it moves."""
-    for state in states:
-        if state.step == 0:
-            _create_moments_of_none(state.game)
     whole = State(_stacked_game([state.game for state in states], recipe), None, states[0].sums, states[0].step)
     averages = [state.average for state in states if state.average is not None]
     if averages:
@@ -91,15 +88,6 @@ def _stacked_game(games: Sequence[Game], recipe: Recipe) -> Game:
         generator_optimiser=optimiser(generator.parameters(), recipe.generator_optimiser),
         discriminator_optimiser=optimiser(discriminator.parameters(), recipe.discriminator_optimiser),
     )
-
-
-def _create_moments_of_none(game: Game) -> None:
-    """Give both optimisers the moments that they have before their first step."""
-    create_moments(game)
-    for each in (game.generator_optimiser, game.discriminator_optimiser):
-        for moments in each.state.values():
-            for moment in moments.values():
-                moment.zero_()
 
 
 def _tied_tensors(state: State) -> Iterator[Tensor]:

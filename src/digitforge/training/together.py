@@ -112,7 +112,9 @@ def train_team(runs: Sequence[Run]) -> None:
                 last_saved = time.monotonic()
             if interruption.asked:
                 raise interruption.error(runs[0].member.folder.path)
-    _save(runs)
+        _save(runs)
+        if interruption.asked:
+            raise interruption.error(runs[0].member.folder.path)
 
 
 def _tell(runs: Sequence[Run], seconds: float) -> bool:

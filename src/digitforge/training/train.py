@@ -12,8 +12,10 @@ from digitforge.data import DataSet, Progress, load_data
 from digitforge.errors import OutputError, RunError, WriteError
 from digitforge.files import unwritable, write_whole
 from digitforge.holding import held
-from digitforge.recipe import LENGTHS, Recipe, full_key, load_recipe
-from digitforge.runs import RunFolder, check_goes_on, is_taken, new_run_folder
+from digitforge.recipe import Recipe, full_key, load_recipe
+from digitforge.resuming import asked_anew, check_goes_on, saved_recipe
+from digitforge.runs import RunFolder, is_taken, new_run_folder
+from digitforge.sections import Interval
 from digitforge.sheets import png_bytes
 from digitforge.training.budget import images_in
 from digitforge.training.compute import start_fabric
@@ -21,7 +23,7 @@ from digitforge.training.finish import finish
 from digitforge.training.interruption import ends_at_once
 from digitforge.training.observers import Observer, Recorder, TensorBoard
 from digitforge.training.pictures import real_sheet
-from digitforge.training.plan import Plan, make_plan, with_images
+from digitforge.training.plan import INTERVALS, Plan, make_plan, with_images
 from digitforge.training.trainer import Trainer
 
 DEFAULT_RECIPE = "express"
@@ -57,9 +59,9 @@ def train(
     folder = RunFolder(Path(out)) if out is not None else None
     if resume and folder is None:
         raise RunError("--resume needs to know which run: name its folder with --out")
-    saved = folder.read_recipe() if resume and folder is not None and folder.recipe.is_file() else None
+    saved = saved_recipe(folder, resume)
     asked = ask(recipe, settings, saved, folder)
-    if saved is not None and folder is not None and folder.is_finished and not _asks_length(settings):
+    if saved is not None and folder is not None and folder.is_finished and asked == saved:
         return folder
     data_set = data if isinstance(data, DataSet) else load_data(asked.data.name, progress=progress)
     plan = planned(asked, data_set, saved, folder, resume)
@@ -78,14 +80,18 @@ def train(
 def ask(
     recipe: str | Recipe | None, settings: Mapping[str, object], saved: Recipe | None, folder: RunFolder | None
 ) -> Recipe:
-    """The recipe that is asked for: a new one, or the saved one of the run to resume, which must be the same."""
+    """The recipe that is asked for: a new one, or the saved one of the run to resume, which must be the same.
+
+    A saved one comes with the length and the intervals in the words of who asks: only the images say what they are.
+    """
     if saved is None:
         base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
         return base.with_settings(settings)
     assert folder is not None
-    asked = saved.with_settings({key: value for key, value in settings.items() if key != "training.seconds"})
-    check_goes_on(folder.path, saved, recipe, asked, [key for key in settings if key not in LENGTHS])
-    return asked
+    asked, keys = asked_anew(saved, recipe, settings)
+    check_goes_on(folder.path, saved, asked, [key for key in keys if key not in INTERVALS])
+    length = {key: settings[key] for key in ("training.images", "training.epochs") if key in settings}
+    return saved.with_settings(length | {key: asked.setting(key) for key in keys if _tells_interval(key, asked)})
 
 
 def planned(asked: Recipe, data: DataSet, saved: Recipe | None, folder: RunFolder | None, resume: bool) -> Plan:
@@ -102,18 +108,24 @@ def planned(asked: Recipe, data: DataSet, saved: Recipe | None, folder: RunFolde
 
 def lengthened(plan: Plan, saved: Recipe, folder: RunFolder) -> Plan:
     """The plan of a resumed run: the saved one, or a longer one where its recipe has no schedule."""
-    before, now = saved.training.images, plan.recipe.training.images
-    assert before is not None and now is not None
-    # What older versions did not settle is settled now: the hash of the data here, and the intervals below.
-    recipe = saved.model_copy(update={"data": plan.recipe.data})
-    if now == before:
-        return with_images(plan.with_recipe(recipe), before)
-    if saved.has_schedule or now < before:
+    before = length_of(saved)
+    # What older versions did not settle is settled now: the hash of the data, and the intervals.
+    own = plan.with_recipe(saved.model_copy(update={"data": plan.recipe.data}))
+    check_goes_on(folder.path, with_images(own, before).recipe, with_images(plan, before).recipe, INTERVALS)
+    goes_on = with_images(own, length_of(plan.recipe))
+    now = length_of(goes_on.recipe)
+    if now != before and (saved.has_schedule or now < before):
         why = "its schedule was made for that length" if saved.has_schedule else "it cannot get shorter"
         raise RunError(
             f"the run in {folder.path} is one of {before:,} images, not {now:,}, and {why}; choose another --out"
         )
-    return with_images(plan.with_recipe(recipe), now)
+    return goes_on
+
+
+def length_of(recipe: Recipe) -> int:
+    """How many images a run of a recipe shows to D, once that is settled."""
+    assert recipe.training.images is not None
+    return recipe.training.images
 
 
 def set_length(plan: Plan, fabric: Fabric) -> Plan:
@@ -121,8 +133,7 @@ def set_length(plan: Plan, fabric: Fabric) -> Plan:
     training = plan.recipe.training
     if training.seconds is not None:
         return with_images(plan, images_in(training, lambda size: Trainer(throw_away(plan, size), fabric).step, fabric))
-    assert training.images is not None
-    return with_images(plan, training.images)
+    return with_images(plan, length_of(plan.recipe))
 
 
 def throw_away(plan: Plan, batch_size: int) -> Plan:
@@ -199,5 +210,8 @@ def complete(trainer: Trainer, folder: RunFolder) -> None:
     trainer.fabric.barrier()
 
 
-def _asks_length(settings: Mapping[str, object]) -> bool:
-    return "training.images" in settings or "training.epochs" in settings
+def _tells_interval(key: str, asked: Recipe) -> bool:
+    """Whether a key is an interval that a saved run must have; a share of a run that may have grown is of any size."""
+    if key not in INTERVALS:
+        return False
+    return asked.has_schedule or Interval.parse(str(asked.setting(key))).unit != "run"

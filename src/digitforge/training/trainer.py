@@ -28,7 +28,14 @@ from digitforge.sections import Optimiser
 from digitforge.sheets import MODEL_COLUMNS, Picture, beside, enlarged, grid
 from digitforge.training.accuracy import discriminator_accuracy
 from digitforge.training.batches import Batches
-from digitforge.training.checkpoint import State, generator_weights, load_checkpoint, named_tensors, save_checkpoint
+from digitforge.training.checkpoint import (
+    State,
+    create_moments,
+    generator_weights,
+    load_checkpoint,
+    named_tensors,
+    save_checkpoint,
+)
 from digitforge.training.diagnosis import Finding, diagnose
 from digitforge.training.drawing import draw
 from digitforge.training.ema import Average, measured
@@ -286,6 +293,11 @@ def new_state(plan: Plan, fabric: Fabric) -> State:
             f'"{recipe.networks.family}" normalises over the batch; choose another family, or set '
             "objective.gradient_penalty=0"
         )
+    if recipe.training.batch_size == 1 and (mixes_samples(pair.generator) or mixes_samples(pair.discriminator)):
+        raise RecipeError(
+            f'the family "{recipe.networks.family}" normalises over the batch, and a lone image has none beside it; '
+            "set training.batch_size to 2 or more, or choose another family"
+        )
     generator, discriminator = pair.generator.to(fabric.device), pair.discriminator.to(fabric.device)
     game = Game(
         generator=generator,
@@ -298,8 +310,14 @@ def new_state(plan: Plan, fabric: Fabric) -> State:
         generator_batches=recipe.training.generator_batches,
         autocast=fabric.autocast,
     )
+    create_moments(game)
     average = Average(generator, recipe.training.ema_images) if recipe.training.ema_images else None
-    return State(game, average, torch.zeros(2 * _COUNTS, dtype=torch.float64, device=fabric.device))
+    return State(game, average, torch.zeros(2 * _COUNTS, dtype=sums_type(fabric.device.type), device=fabric.device))
+
+
+def sums_type(device_type: str) -> torch.dtype:
+    """What a tick's losses are summed in: in float64, which Apple's devices lack."""
+    return torch.float32 if device_type == "mps" else torch.float64
 
 
 def optimiser(parameters: Iterator[nn.Parameter], settings: Optimiser) -> torch.optim.Optimizer:
