@@ -14,7 +14,7 @@ from digitforge.data.digits import MAX_NAME, DataSet, Digits, is_name
 from digitforge.data.folder import read_folder
 from digitforge.data.mat import read_mat, read_mat_folder
 from digitforge.data.npz import read_npz
-from digitforge.data.raw import RawPart, encode_labels, resize_images, resize_note, target_size
+from digitforge.data.raw import RawPart, check_room, encode_labels, resize_images, resize_note, target_size
 from digitforge.errors import DataError
 
 HELD_OUT_EVERY = 10  # one image in ten is held out where there is no test part
@@ -76,6 +76,8 @@ def _settle(name: str, train: RawPart, test: RawPart | None) -> DataSet:
     for part in parts:
         sizes[part.images.shape[2], part.images.shape[3]] += len(part.images)
     size = target_size(sizes, channels.pop())
+    for part in parts:
+        check_room(part, size)
     labels, names = encode_labels([part.labels for part in parts])
     if odd := [name for name in names if not is_name(name)]:
         raise DataError(
