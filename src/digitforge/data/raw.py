@@ -110,8 +110,8 @@ def check_room(part: RawPart, size: Size) -> None:
     needed = count * channels * size[0] * size[1]
     if needed > MAX_BYTES:
         raise DataError(
-            f"{part.where} holds {count:,} images, which at {size[0]}x{size[1]} pixels take {needed:,} bytes, more than "
-            f"the {MAX_BYTES:,} that are read at most; give fewer images"
+            f"{part.where} holds {count:,} images, which take {needed:,} bytes at {size[0]}x{size[1]} pixels, "
+            f"more than the {MAX_BYTES:,} that are read at most; give fewer images"
         )
 
 
