@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from digitforge.classifier import Classifier, classifier_for
-from digitforge.metrics.frechet import Moments, frechet_distance, moments
+from digitforge.metrics.frechet import LEAST, Moments, frechet_distance, moments
 from digitforge.metrics.reference import shipped_reference
 from digitforge.networks.players import Generator
 from digitforge.randomness import draw_latents, spread_labels, stream
@@ -27,7 +27,7 @@ class Ruler:
 
 
 def ruler_for(plan: Plan) -> Ruler | None:
-    """The ruler for what a run learns from; None where no classifier reads it.
+    """The ruler for what a run learns from; None where no classifier reads it, or it is a single image.
 
     It never depends on what the cache happens to hold, since a run is to repeat bit for bit.
     """
@@ -39,6 +39,8 @@ def ruler_for(plan: Plan) -> Ruler | None:
     reference = shipped_reference(names, classifier, sha256=plan.data_sha256)
     if reference is not None:
         return Ruler(classifier, reference.train)
+    if len(digits) < LEAST:
+        return None
     some = digits.take(stream(0, "ruler").permutation(len(digits))[:_READ])
     return Ruler(classifier, moments(classifier.read(some.images).features))
 
