@@ -186,6 +186,8 @@ def test_figures_are_told_with_their_counts_and_the_floor() -> None:
         "Frechet distance 1.250 (n = 10,000 against 60,000 real): 2.5 F, where F = 0.500 is that of real test images",
         "read as the digit asked for: 98.50% (n = 10,000)",
     ]
+    fewer = summary(figures | {"floor": {"value": 0.5, "n": 1_028, "reference_n": 6_000}})
+    assert fewer[0] == f"{summary(figures)[0]} (n = 1,028, and fewer images raise it)"
     assert summary(figures | {"floor": None, "accuracy": None}) == [
         "Frechet distance 1.250 (n = 10,000 against 60,000 real)"
     ]

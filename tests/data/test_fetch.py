@@ -332,6 +332,16 @@ def test_what_a_killed_process_left_is_swept_after_a_day(
     assert (old.exists(), new.exists()) == (False, True)
 
 
+def test_a_scratch_folder_that_vanishes_meanwhile_harms_nobody(
+    cache: Path, published: Published, mirror: MirrorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = cache / "tiny" / ".fetch-of-another"
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter([gone]))
+    mirror.serve_all(published.contents)
+    fetch(published, Mirror(mirror.url))
+    assert_complete(cache, published)
+
+
 def test_cache_that_cannot_be_written_is_named(cache: Path, published: Published, mirror: MirrorServer) -> None:
     mirror.serve_all(published.contents)
     cache.write_text("a file where the folder should be")

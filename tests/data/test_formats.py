@@ -148,7 +148,9 @@ def test_parts_share_their_names() -> None:
 def numbered(labels: np.ndarray) -> DataSet:
     """Images that carry their place in the data set."""
     places = np.arange(len(labels), dtype=np.uint16).view(np.uint8).reshape(-1, 1, 1, 2)
-    return DataSet("numbered", Digits(places.copy(), labels.astype(np.int64)), None)
+    return DataSet(
+        "numbered", Digits(places.copy(), labels.astype(np.int64), tuple(map(str, range(labels.max() + 1)))), None
+    )
 
 
 def places(digits: Digits) -> list[int]:
@@ -168,6 +170,21 @@ def test_the_held_out_tenth_is_the_same_each_time_and_not_the_last_ones() -> Non
     assert first is not None
     assert again is not None
     assert places(first) == places(again) != list(range(180, 200))
+
+
+def test_the_only_image_of_a_label_is_trained_on() -> None:
+    """Eleven labels, of which ten have one image: some of those would be held out if each tenth image were."""
+    data = hold_out(numbered(np.concatenate([np.arange(10), np.full(30, 10)])))
+    assert data.test is not None
+    assert data.train.counts[:10].tolist() == [1] * 10
+    assert data.test.counts[10] == 3
+
+
+def test_labels_of_one_image_each_leave_nothing_to_hold_out() -> None:
+    data = hold_out(numbered(np.arange(20)))
+    assert data.test is None
+    assert len(data.train) == 20
+    assert data.notes == ("no test part: of 20 images 0 have another of their label, too few to hold out a tenth",)
 
 
 def test_too_few_images_are_all_trained_on() -> None:

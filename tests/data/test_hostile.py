@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from digitforge.data import load_data
+from digitforge.data.raw import encode_labels
 from digitforge.data.unpacked import LIKELY_RATIO, MAX_DEFLATE_RATIO, SMALL, most_unpacked
 from digitforge.errors import DataError
 
@@ -48,6 +49,20 @@ def npz_that_lists_more_than_it_has(folder: Path) -> Path:
     struct.pack_into("<II", content, listed + 20, 2**31, len(header.getvalue()) + 2**20 * 56 * 56)  # packed, unpacked
     (folder / "lie.npz").write_bytes(content)
     return folder / "lie.npz"
+
+
+SPECKS = np.zeros((6_000_000, 1, 1), np.uint8)  # 6 MB, which at 28x28 would be 4.7 GB
+
+
+def idx_of_specks(folder: Path) -> Path:
+    for name, array in (("images-idx3", SPECKS), ("labels-idx1", SPECKS[:, 0, 0])):
+        (folder / f"train-{name}-ubyte.gz").write_bytes(gzip.compress(idx_bytes(array), 1))
+    return folder
+
+
+def npz_of_specks(folder: Path) -> Path:
+    np.savez_compressed(folder / "specks.npz", images=SPECKS, labels=SPECKS[:, 0, 0])
+    return folder / "specks.npz"
 
 
 def mat_bomb(folder: Path) -> Path:
@@ -101,6 +116,8 @@ def postscript(folder: Path) -> Path:
         idx_bomb,
         npz_bomb,
         npz_that_lists_more_than_it_has,
+        idx_of_specks,
+        npz_of_specks,
         mat_bomb,
         png_with_a_profile_bomb,
         png_with_a_text_bomb,
@@ -122,6 +139,17 @@ def test_what_means_harm_is_refused_in_one_line_within_bounded_memory(
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert peak < BOUND
+
+
+def test_labels_are_counted_without_a_word_for_each() -> None:
+    labels = np.full(10**6, 12)
+    tracemalloc.start()
+    try:
+        encode_labels([labels])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 50 * len(labels)
 
 
 def test_a_png_whose_pixels_were_changed_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from digitforge.errors import DataError, ModelError, UserError
 from digitforge.forge import Forge
 from digitforge.judges import inception as module
 from digitforge.judges.inception import Extractor, as_rgb, inception_distance, inception_v3
+from digitforge.randomness import stream
 from tiny_models import card_table, write_model
 
 SHAPE = (1, 8, 8)
@@ -65,15 +66,30 @@ def test_it_is_the_textbook_distance_of_model_and_test_images_to_training_images
     forge: Forge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MERGED", 37)  # so that moments are merged from parts
-    data, fake = DataSet("noise", noise(120, 0), noise(90, 1)), Fake()
+    data, fake = DataSet("noise", noise(120, 0), noise(700, 1)), Fake()
     found = inception_distance(forge, data, 600, seed=2, extractor=fake.extractor)
+    test = data.test.take(stream(0, "images for Inception").permutation(700)[:600])
     train, test, drawn = (
-        fake.read(as_rgb(images))
-        for images in (data.train.images, data.test.images, forge.generate(None, 600, 2).images)
+        fake.read(as_rgb(images)) for images in (data.train.images, test.images, forge.generate(None, 600, 2).images)
     )
     assert (found.n, found.reference_n) == (600, 120)
     assert found.value == pytest.approx(independent_distance(drawn, train), rel=1e-4)
     assert found.real == pytest.approx(independent_distance(test, train), rel=1e-4)
+
+
+def test_fewer_test_images_than_are_drawn_are_not_set_beside_the_model(tmp_path: Path) -> None:
+    card = card_table(shape=list(SHAPE), frequencies=[0, 5, 5] + [0] * 7)
+    two, data = Forge.load(write_model(tmp_path / "two.onnx", card=card, shape=SHAPE)), noise(200, 0)
+    told: list[str] = []
+    for held_out, count, is_set in ((noise(100, 1), 20, True), (noise(100, 1), 21, False), (data.only([7]), 9, False)):
+        found = inception_distance(
+            two, DataSet("noise", data, held_out), count, extractor=Fake().extractor, notify=told.append
+        )
+        assert (found.n, found.real is not None) == (count, is_set)
+    few = [line for line in told if "fewer than" in line]
+    assert [line.partition(",")[0] for line in few] == [
+        f"noise has {there} test images of what the model draws" for there in (20, 0)
+    ]
 
 
 def test_real_images_are_read_once_and_no_more_than_are_drawn(forge: Forge) -> None:

@@ -142,6 +142,65 @@ def test_other_images_under_the_same_name_are_said(tmp_path: Path, classifier: C
     assert any("other images" in note for note in found.notes)
 
 
+def test_other_images_at_the_same_path_are_said(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A data set at a path is called after the path's last part; the card has the path as it was given."""
+    has(monkeypatch, TRAIN, TEST)
+    data = {"name": "./own/tiny-data", "sha256": "cd" * 32, "count": 600}
+    model = forge(tmp_path, classifier, data=data)
+    for given, is_said in ((None, True), ("./own/tiny-data", True), ("./others/tiny-data", False)):
+        notes = evaluate(model, given, count=50, classifier=classifier).notes
+        assert any("other images" in note for note in notes) == is_said
+
+
+def has(monkeypatch: pytest.MonkeyPatch, train: Digits, test: Digits | None) -> None:
+    """Let "tiny-data" be these images."""
+    data = DataSet("tiny-data", train, test)
+    monkeypatch.setattr(evaluate_module, "load_data", lambda name, progress=None: data)
+
+
+def test_a_label_that_the_test_part_lacks_costs_its_own_figures_alone(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has(monkeypatch, TRAIN, real_digits(540, 1, only=(0, 1, 2, 3, 4, 5, 6, 8, 9)))
+    found = evaluate(forge(tmp_path, classifier), count=600, classifier=classifier)
+    assert found.details is not None
+    assert set(found.details.by_label) == set("012345689")
+
+
+def test_a_model_of_a_label_that_the_test_part_lacks_is_held_against_training_images(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has(monkeypatch, TRAIN, real_digits(540, 1, only=(0, 1, 2, 3, 4, 5, 6, 8, 9)))
+    sevens = forge(tmp_path, classifier, frequencies=[0] * 7 + [60, 0, 0])
+    found = evaluate(sevens, count=60, classifier=classifier)
+    assert (found.floor, found.ratio) == (None, None)
+    assert found.details is not None
+    assert (found.details.kernel.n, found.details.kernel.real, found.details.copies) == (60, None, None)
+    assert found.details.by_label["7"].frechet.real is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_test_part_of_too_few_images_is_no_measure_for_drawn_ones(
+    count: int, tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has(monkeypatch, TRAIN, real_digits(count, 1))
+    found = evaluate(forge(tmp_path, classifier), count=50, classifier=classifier)
+    assert (found.floor is None) == (count == 1)
+    assert found.details is not None
+    for figure in (found.details.kernel, found.details.precision, found.details.coverage):
+        assert (figure.n, figure.real) == (50, None)
+
+
+def test_a_single_training_image_is_too_few_to_measure_against(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has(monkeypatch, TRAIN.take(np.arange(1)), TEST)
+    with pytest.raises(DataError, match="holds 1 image of what the model draws"):
+        evaluate(forge(tmp_path, classifier, frequencies=[1] + [0] * 9), count=50, classifier=classifier)
+
+
 def test_data_that_lack_a_digit_of_the_model_are_refused(
     tmp_path: Path, classifier: Classifier, loads: list[str]
 ) -> None:

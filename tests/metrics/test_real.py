@@ -147,6 +147,17 @@ def test_some_labels_alone_are_held_against_those_alone(classifier: Classifier) 
     assert some.only(labels) is some
 
 
+def test_held_out_images_of_other_labels_than_were_trained_on_are_left_out(classifier: Classifier) -> None:
+    zeros_and_ones = DataSet("tiny", DATA.train.only([0, 1]), DATA.test)
+    some = find_real(zeros_and_ones, classifier).only([0, 1])
+    assert some.test is not None
+    assert some.nearest_to_test is not None
+    assert set(some.test.digits.labels) == {0, 1}
+    assert len(some.test) == len(some.nearest_to_test.indices) == 12
+    nines = DataSet("tiny", DATA.train, zeros_and_ones.train)
+    assert find_real(nines, classifier).only([9]).test is None
+
+
 def test_without_a_test_part_nothing_tells_a_copy(classifier: Classifier) -> None:
     real = find_real(DataSet("tiny", DATA.train, None), classifier)
     again = find_real(DataSet("tiny", DATA.train, None), classifier)

@@ -40,6 +40,13 @@ def test_chosen_digits_leave_the_others_out_of_training_and_of_what_is_held_out(
     assert chosen.frequencies.tolist() == [0, 0, 0, 20, 0, 20, 0, 0, 0, 0]
 
 
+def test_a_digit_that_the_test_part_lacks_is_trained_on_and_nothing_is_held_out() -> None:
+    without_sevens = DataSet("tiny", DATA.train, DATA.train.only([0, 1]))
+    chosen = plan(without_sevens, data__digits="7")
+    assert set(chosen.train.labels) == {7}
+    assert chosen.held_out is None
+
+
 def test_labels_are_chosen_by_their_names() -> None:
     names = tuple("abcdefghij")
     data = DataSet("letters", replace(DATA.train, names=names), None)

@@ -251,6 +251,14 @@ def test_images_that_only_the_caller_has_are_trained_on_without_figures(pinned: 
     assert dict(Forge.load(folder.model).card.figures) == {}
 
 
+def test_a_single_image_is_trained_on_without_figures(pinned: Path, tmp_path: Path) -> None:
+    write_npz(tmp_path / "one.npz", tiny_digits(1, side=28))
+    recipe = tiny_recipe({"data.name": str(tmp_path / "one.npz"), "training.images": 10 * BATCH})
+    folder = train(recipe, out=tmp_path / "run")
+    assert dict(Forge.load(folder.model).card.figures) == {}
+    assert not any("figures" in line for line in folder.read_stats())
+
+
 # Interrupted, resumed
 
 

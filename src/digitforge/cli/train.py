@@ -130,6 +130,8 @@ def summary(figures: dict[str, Any]) -> list[str]:
     lines = [f"Frechet distance {frechet['value']:.3f} (n = {frechet['n']:,} against {frechet['reference_n']:,} real)"]
     if floor is not None:
         lines[0] += f": {figures['ratio']:.1f} F, where F = {floor['value']:.3f} is that of real test images"
+        if floor["n"] != frechet["n"]:
+            lines[0] += f" (n = {floor['n']:,}, and fewer images raise it)"
     if accuracy is not None:
         lines.append(f"read as the digit asked for: {accuracy['value']:.2%} (n = {accuracy['n']:,})")
     histogram = figures.get("histogram", {})

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,9 +71,10 @@ def is_intact(path: Path, file: RemoteFile) -> bool:
 def _scratch_folder(folder: Path) -> Iterator[Path]:
     """A folder of this process alone beside the files to come, on their file system, gone at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    for abandoned in folder.glob(".fetch-*"):
-        if time.time() - abandoned.stat().st_mtime > ABANDONED_SECONDS:
-            shutil.rmtree(abandoned, ignore_errors=True)
+    for other in folder.glob(".fetch-*"):
+        with suppress(FileNotFoundError):  # another process is done and has swept up its own
+            if time.time() - other.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder, ignore_cleanup_errors=True) as scratch:
         yield Path(scratch)
 

@@ -14,7 +14,7 @@ from digitforge.data.digits import MAX_NAME, DataSet, Digits, is_name
 from digitforge.data.folder import read_folder
 from digitforge.data.mat import read_mat, read_mat_folder
 from digitforge.data.npz import read_npz
-from digitforge.data.raw import RawPart, encode_labels, resize_images, resize_note, target_size
+from digitforge.data.raw import RawPart, check_room, encode_labels, resize_images, resize_note, target_size
 from digitforge.errors import DataError
 
 HELD_OUT_EVERY = 10  # one image in ten is held out where there is no test part
@@ -76,6 +76,8 @@ def _settle(name: str, train: RawPart, test: RawPart | None) -> DataSet:
     for part in parts:
         sizes[part.images.shape[2], part.images.shape[3]] += len(part.images)
     size = target_size(sizes, channels.pop())
+    for part in parts:
+        check_room(part, size)
     labels, names = encode_labels([part.labels for part in parts])
     if odd := [name for name in names if not is_name(name)]:
         raise DataError(
@@ -89,15 +91,17 @@ def _settle(name: str, train: RawPart, test: RawPart | None) -> DataSet:
 def hold_out(data: DataSet) -> DataSet:
     """The data set with a seeded tenth of its training part as test part, each label in proportion.
 
-    With fewer than ten images nothing is held out. The images that stay move up in the memory that they are in, as a
-    copy would double it: use `data` itself no more.
+    The only image of a label is never held out, and with fewer than ten others nothing is. The images that stay move up
+    in the memory that they are in, as a copy would double it: use `data` itself no more.
     """
-    count = len(data.train)
-    if count < HELD_OUT_EVERY:
-        note = f"no test part: {count} images are too few to hold out a tenth"
-        return DataSet(data.name, data.train, None, (*data.notes, note))
+    count, labels = len(data.train), data.train.labels
     shuffled = np.random.default_rng(HELD_OUT_SEED).permutation(count)
-    by_label = shuffled[np.argsort(data.train.labels[shuffled], kind="stable")]
+    shuffled = shuffled[data.train.counts[labels[shuffled]] > 1]
+    if len(shuffled) < HELD_OUT_EVERY:
+        few = f"of {count:,} images {len(shuffled)} have another of their label"
+        note = f"no test part: {few}, too few to hold out a tenth"
+        return DataSet(data.name, data.train, None, (*data.notes, note))
+    by_label = shuffled[np.argsort(labels[shuffled], kind="stable")]
     held_out = np.sort(by_label[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
     kept = np.setdiff1d(np.arange(count), held_out)
     note = f"no test part: a fixed tenth ({len(held_out):,} images) is held out"

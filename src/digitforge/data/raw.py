@@ -66,13 +66,15 @@ def encode_labels(parts: Sequence[NDArray[Any]]) -> tuple[list[Labels], tuple[st
     Where every label is one of 0 to 9, as a number or a name, the names are the ten digits and each label is its digit,
     even if some digits are absent; else the names are the labels that occur, in sorted order (numbers by value).
     """
-    texts = [np.asarray(part).astype(str) for part in parts]
-    names = sorted(set(np.concatenate(texts).tolist()), key=_by_value)
+    found = [np.unique(part, return_inverse=True) for part in parts]  # millions of labels are few names
+    spelt = [values.astype(str) for values, _ in found]
+    names = sorted(set(np.concatenate(spelt).tolist()), key=_by_value)
     if set(names) <= set(DIGIT_NAMES):
         names = list(DIGIT_NAMES)
     order = np.argsort(names)
     sorted_names = np.asarray(names)[order]
-    return [order[np.searchsorted(sorted_names, text)].astype(np.int64) for text in texts], tuple(names)
+    indices = [order[np.searchsorted(sorted_names, values)].astype(np.int64) for values in spelt]
+    return [own[places] for own, (_, places) in zip(indices, found, strict=True)], tuple(names)
 
 
 def _by_value(name: str) -> tuple[bool, int, str]:
@@ -100,6 +102,17 @@ def resize_note(sizes: Counter[Size], target: Size) -> tuple[str, ...]:
     count = sum(sizes[size] for size in others)
     came_from = ", ".join(f"{height}x{width}" for height, width in others[:3]) + (", ..." if len(others) > 3 else "")
     return (f"{count:,} images resized from {came_from} to {target[0]}x{target[1]} (height x width, in pixels)",)
+
+
+def check_room(part: RawPart, size: Size) -> None:
+    """Raise DataError for images that take more than MAX_BYTES at their new size: a few bytes pack millions of 1x1."""
+    count, channels = part.images.shape[:2]
+    needed = count * channels * size[0] * size[1]
+    if needed > MAX_BYTES:
+        raise DataError(
+            f"{part.where} holds {count:,} images, which take {needed:,} bytes at {size[0]}x{size[1]} pixels, "
+            f"more than the {MAX_BYTES:,} that are read at most; give fewer images"
+        )
 
 
 def resize_images(images: Images, size: Size) -> Images:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,9 @@ def inception_distance(
 ) -> Figure:
     """The distance of `count` images that the model draws to as many training images of its labels, all if fewer.
 
-    `real` of the figure is the same of as many test images in the model's place, None without a test part. Real
-    images are chosen by chance, the same for every seed, and their moments are kept in the cache.
+    `real` of the figure is the same of as many test images in the model's place, None where there are fewer of its
+    labels: in 2,048 features that alone would raise it. Real images are chosen by chance, the same for every seed, and
+    their moments are kept in the cache.
     weights: a file of Inception's weights; None: what the variable DIGITFORGE_INCEPTION names, else fetched once.
     extractor: what reads the features in Inception's place. notify: hears what takes its time; progress: a download.
     Raises UserError if the package is missing or can't be used, DataError if the weights can't be had or are others,
@@ -77,7 +78,7 @@ def inception_distance(
         raise UserError(f"a distance takes at least {MIN_COUNT} images, not {count}; 10,000 make a steady figure")
     _check_shape(forge, data)
     train = _chosen(data.train, forge.names, count)
-    test = None if data.test is None else _chosen(data.test, forge.names, count)
+    test = _held_out(data, forge.names, count, notify)
     extractor = extractor or inception_v3(weights, progress=progress)
     reference = _real_moments(train, extractor, f"training images of {data.name}", notify)
     _announce(count, f"images of {forge.path.name}", notify)
@@ -157,17 +158,30 @@ def _check_shape(forge: Forge, data: DataSet) -> None:
         )
 
 
-def _chosen(digits: Digits, names: Iterable[str], count: int) -> Digits:
+def _chosen(digits: Digits, names: Sequence[str], count: int) -> Digits:
     """At most `count` images of these labels, the same ones on every call."""
     of_labels = digits.only([digits.label_of(name) for name in names])
     order = stream(0, "images for Inception").permutation(len(of_labels))
     return of_labels.take(np.sort(order[:count]))
 
 
+def _held_out(data: DataSet, names: Sequence[str], count: int, notify: Notify | None) -> Digits | None:
+    """As many test images of these labels as are drawn; None where there are fewer, which is told."""
+    if data.test is None:
+        return None
+    there = int(data.test.counts[[data.test.label_of(name) for name in names]].sum())
+    if there >= count:
+        return _chosen(data.test, names, count)
+    if notify:
+        few = f"{data.name} has {there:,} test images of what the model draws, fewer than the {count:,} drawn"
+        notify(f"{few}, so that no distance of real images stands beside the model's; draw as many for that")
+    return None
+
+
 def _distance_of_test(
     test: Digits | None, reference: Moments, extractor: Extractor, name: str, notify: Notify | None
 ) -> float | None:
-    if test is None or len(test) < MIN_COUNT:
+    if test is None:
         return None
     return frechet_distance(_real_moments(test, extractor, f"test images of {name}", notify), reference)
 

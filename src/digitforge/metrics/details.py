@@ -74,7 +74,7 @@ class Details:
     crowded: share of images in which the classifier sees a digit beside the one in the middle, None if it can't tell.
     copies: share of images that copy a training image, None without held-out images to tell what is one.
     closest: the images most like a training image, the most like first.
-    by_label: by name, for labels of which enough images were drawn.
+    by_label: by name, for labels of which enough images were drawn and, where some are, held out.
     """
 
     kernel: Figure
@@ -100,9 +100,9 @@ class Details:
 
 
 def measure_details(drawn: Measured, real: Real) -> Details:
-    """Hold drawn images against real ones; the labels of both are indices into the same names."""
+    """Hold drawn images against real ones, at least 2 of training; labels of both are indices into the same names."""
     found = nearest(drawn.digits.images, drawn.digits.labels, real.train.digits)
-    others = real.test or real.train
+    others = real.train if real.test is None else real.test
     return Details(
         **_pairwise(drawn, real),
         stroke_width=_property(drawn, real, "width"),
@@ -120,10 +120,14 @@ def measure_details(drawn: Measured, real: Real) -> Details:
 
 
 def _pairwise(drawn: Measured, real: Real) -> dict[str, Figure]:
-    """Kernel distance and overlap, from equal numbers of drawn and of held-out images against the same real ones."""
+    """Kernel distance and overlap, from equal numbers of drawn and of held-out images against the same real ones.
+
+    Held-out images too few to have their neighbours count as none, since they would set the number of drawn ones too.
+    """
     train = _some(real.train, MOST).features
-    count = min(len(drawn), MOST, *([] if real.test is None else [len(real.test)]))
-    features = [drawn.features[:count]] + ([] if real.test is None else [_some(real.test, count).features])
+    test = None if real.test is None or len(real.test) <= NEIGHBOURS else real.test
+    count = min(len(drawn), MOST, *([] if test is None else [len(test)]))
+    features = [drawn.features[:count]] + ([] if test is None else [_some(test, count).features])
     distances = [kernel_distance(each, train) for each in features]
     figures = {"kernel": Figure(distances[0], count, len(train), *distances[1:])}
     overlaps = [overlap(train, each, min(NEIGHBOURS, count - 1, len(train) - 1)) for each in features]
@@ -199,10 +203,10 @@ def _by_label(drawn: Measured, real: Real) -> dict[str, OfLabel]:
     figures = {}
     for label in np.flatnonzero(drawn.digits.counts >= FEWEST_OF_A_LABEL).tolist():
         train, test = real.train.only([label]), None if real.test is None else real.test.only([label])
-        count = min(int(drawn.digits.counts[label]), len(test) if test else len(train))
+        count = min(int(drawn.digits.counts[label]), len(train) if test is None else len(test))
         if count >= FEWEST_OF_A_LABEL:
-            some = drawn.only([label]).take(np.arange(count))
-            figures[real.train.digits.names[label]] = _of_label(some, train, test and _some(test, count))
+            some, held_out = drawn.only([label]).take(np.arange(count)), None if test is None else _some(test, count)
+            figures[real.train.digits.names[label]] = _of_label(some, train, held_out)
     return figures
 
 
@@ -210,7 +214,7 @@ def _of_label(drawn: Measured, train: Measured, test: Measured | None) -> OfLabe
     sets = [drawn] if test is None else [drawn, test]
     frechet = [frechet_distance(moments(each.features), moments(train.features)) for each in sets]
     kernel = [kernel_distance(each.features, train.features) for each in sets]
-    stray_marks = _share(drawn, test or train, "stray")
+    stray_marks = _share(drawn, train if test is None else test, "stray")
     counts = len(drawn), len(train)
     return OfLabel(Figure(frechet[0], *counts, *frechet[1:]), Figure(kernel[0], *counts, *kernel[1:]), stray_marks)
 

@@ -19,12 +19,11 @@ from digitforge.metrics.details import measure_details
 from digitforge.metrics.evaluation import Evaluation, Histogram
 from digitforge.metrics.figure import Figure
 from digitforge.metrics.findings import describe_details, describe_labels
-from digitforge.metrics.frechet import frechet_distance, moments
+from digitforge.metrics.frechet import LEAST, frechet_distance, moments
 from digitforge.metrics.real import Measured, Notify, Real, find_real, measure
 from digitforge.metrics.reference import Reference, reference_of, shipped_reference
 
 COUNT = 10_000  # images by default: MNIST's test part has as many, so that model and floor have equal bias
-MIN_COUNT = 2  # a covariance needs two
 MIN_DETAILED = 10  # images, so that each has neighbours
 
 
@@ -50,8 +49,8 @@ def evaluate(
     Raises ModelError if the classifier doesn't fit the model's images, DataError if the data are needed and can't be
     had, UserError for a count below 2.
     """
-    if count < MIN_COUNT:
-        raise UserError(f"evaluating takes at least {MIN_COUNT} images, not {count}; 10,000 make a steady figure")
+    if count < LEAST:
+        raise UserError(f"evaluating takes at least {LEAST} images, not {count}; 10,000 make a steady figure")
     forge = model if isinstance(model, Forge) else Forge.load(model)
     classifier = fitting_classifier(forge, classifier)
     notes: list[str] = []
@@ -80,7 +79,8 @@ def evaluate(
         notes.append(f"the key figures alone, as {count} images are too few for more; ask for {MIN_DETAILED} or more")
         details = False
     found = _measure(forge, classifier, reference, real if details else None, drawn, seed)
-    return replace(found, notes=(*notes, *_notes(forge, classifier, found)))
+    is_own = data is None or str(data) == forge.card.data.name
+    return replace(found, notes=(*notes, *_notes(forge, classifier, found, is_own)))
 
 
 def fitting_classifier(forge: Forge, given: Classifier | None = None) -> Classifier:
@@ -183,13 +183,16 @@ def _aligned(forge: Forge, classifier: Classifier, drawn: Measured, real: Real) 
     return aligned, real.only([numbers[name] for name in forge.names])
 
 
-def _notes(forge: Forge, classifier: Classifier, evaluation: Evaluation) -> Iterator[str]:
-    """What limits the figures."""
-    trained_on, frechet, floor = forge.card.data, evaluation.frechet, evaluation.floor
-    if evaluation.data == trained_on.name and evaluation.data_sha256 != trained_on.sha256:
+def _notes(forge: Forge, classifier: Classifier, evaluation: Evaluation, is_own: bool) -> Iterator[str]:
+    """What limits the figures; is_own: whether the data go by the name, or path, of those that the model learnt."""
+    frechet, floor = evaluation.frechet, evaluation.floor
+    if is_own and evaluation.data_sha256 != forge.card.data.sha256:
         yield f"{evaluation.data} holds other images here than those that the model was trained on"
     if floor is None:
-        yield f"{evaluation.data} has no test part, so there is no floor to compare the distance with"
+        yield (
+            f"{evaluation.data} has no test part with {LEAST} images of what the model draws or more, so there is no "
+            "floor to compare the distance with"
+        )
     elif floor.n != frechet.n:
         yield f"the distance is taken from {frechet.n:,} images and its floor from {floor.n:,}; fewer images raise it"
     if is_stand_in(classifier, evaluation.data_sha256):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LEAST = 2  # vectors: a covariance needs two
 Vector = NDArray[np.float64]  # [F]
 Matrix = NDArray[np.float64]  # [F, F]
 
@@ -53,8 +54,8 @@ def frechet_distance(a: Moments, b: Moments) -> float:
     C_a^(1/2) C_b^(1/2): unlike a root of the product's eigenvalues it never takes the root of rounding errors, so
     features that are always 0, or fewer images than features, cost no accuracy.
     """
-    if min(a.count, b.count) < 2:
-        raise ValueError(f"a covariance needs at least 2 vectors, not {a.count} and {b.count}")
+    if min(a.count, b.count) < LEAST:
+        raise ValueError(f"a covariance needs at least {LEAST} vectors, not {a.count} and {b.count}")
     shift = a.mean - b.mean
     overlap = np.linalg.svd(_root(a.covariance) @ _root(b.covariance), compute_uv=False).sum()
     distance = shift @ shift + np.trace(a.covariance) + np.trace(b.covariance) - 2 * overlap

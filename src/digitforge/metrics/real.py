@@ -77,11 +77,12 @@ class Real:
     nearest_to_test: Nearest | None
 
     def only(self, labels: Sequence[int]) -> Real:
-        """The images of some labels."""
-        if set(np.flatnonzero(self.train.digits.counts)) <= set(labels):
+        """The images of some labels; a test part that has none of them counts as no test part."""
+        parts = [self.train] if self.test is None else [self.train, self.test]
+        if all(np.isin(part.digits.labels, labels).all() for part in parts):
             return self
         train = self.train.only(labels)
-        if self.test is None or self.nearest_to_test is None:
+        if self.test is None or self.nearest_to_test is None or not np.isin(self.test.digits.labels, labels).any():
             return Real(self.name, self.sha256, train, None, None)
         kept = np.flatnonzero(np.isin(self.train.digits.labels, labels))
         near = self.nearest_to_test.take(np.flatnonzero(np.isin(self.test.digits.labels, labels)))

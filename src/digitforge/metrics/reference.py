@@ -22,7 +22,7 @@ from digitforge.classifier import Classifier
 from digitforge.data.catalogue import load_data
 from digitforge.errors import DataError, DigitforgeError
 from digitforge.files import write_whole
-from digitforge.metrics.frechet import Moments, merge, moments
+from digitforge.metrics.frechet import LEAST, Moments, merge, moments
 from digitforge.metrics.real import Measured, Real, find_real
 
 SHIPPED = Path(__file__).parents[1] / "assets" / "reference-mnist.npz"
@@ -63,7 +63,7 @@ class Shipped:
         labels = [self.names.index(name) for name in names]
         train, test = (merge([part[label] for label in labels]) for part in (self.train, self.test))
         counts = {name: self.train[label].count for name, label in zip(names, labels, strict=True)}
-        return Reference(self.data, self.data_sha256, counts, train, test if test.count > 1 else None)
+        return Reference(self.data, self.data_sha256, counts, train, test if test.count >= LEAST else None)
 
 
 def shipped_reference(
@@ -78,7 +78,7 @@ def shipped_reference(
 
 
 def reference_of(real: Real, names: Sequence[str]) -> Reference:
-    """The reference of some labels of a data set. Raises DataError if it lacks one of them."""
+    """The reference of some labels of a data set. Raises DataError if it lacks one, or has one image in all."""
     counts = dict(zip(real.train.digits.names, real.train.digits.counts.tolist(), strict=True))
     lacking = [name for name in names if not counts.get(name)]
     if lacking:
@@ -86,7 +86,12 @@ def reference_of(real: Real, names: Sequence[str]) -> Reference:
             f"{real.name} holds no {lacking[0]!r}, which the model draws; name a data set that does with --data"
         )
     some = real.only([real.train.digits.names.index(name) for name in names])
-    test = None if some.test is None or len(some.test) < 2 else moments(some.test.features)
+    if len(some.train) < LEAST:
+        raise DataError(
+            f"{real.name} holds 1 image of what the model draws, and a distance takes {LEAST}; name a data set that "
+            "holds more with --data"
+        )
+    test = None if some.test is None or len(some.test) < LEAST else moments(some.test.features)
     return Reference(real.name, real.sha256, {name: counts[name] for name in names}, moments(some.train.features), test)
 
 

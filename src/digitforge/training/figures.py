@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from digitforge.classifier import Classifier, classifier_for
-from digitforge.metrics.frechet import Moments, frechet_distance, moments
+from digitforge.metrics.frechet import LEAST, Moments, frechet_distance, moments
 from digitforge.metrics.reference import shipped_reference
 from digitforge.networks.players import Generator
 from digitforge.randomness import draw_latents, spread_labels, stream
@@ -38,6 +38,8 @@ def ruler_for(plan: Plan) -> Ruler | None:
     reference = shipped_reference(plan.trained_names, classifier, sha256=plan.data_sha256)
     if reference is not None:
         return Ruler(classifier, reference.train)
+    if len(digits) < LEAST:
+        return None
     some = digits.take(stream(0, "ruler").permutation(len(digits))[:_READ])
     return Ruler(classifier, moments(classifier.read(some.images).features))
 

@@ -118,7 +118,7 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
     if recipe.data.digits:
         labels = [train.label_of(name) for name in recipe.data.digits]
         train = train.only(labels)
-        held_out = held_out.only(labels) if held_out is not None else None
+        held_out = held_out.only(labels) if held_out is not None and held_out.counts[labels].any() else None
     if recipe.data.count:
         if recipe.data.count > len(train):
             raise DataError(f"data.count asks for {recipe.data.count} images, and there are {len(train)}")
