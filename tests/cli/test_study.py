@@ -39,7 +39,7 @@ def test_the_options_of_one_digit_become_its_design(asked: dict[str, Any], capfd
     assert main(["study", "one-digit", *words.split()]) == 0
     design, how = asked["design"], asked["how"]
     assert (design.digits, design.recipes, design.seeds, design.quality) == (("3", "5"), ("dcgan",), 4, 20.0)
-    assert (design.images_of("dcgan"), how.workers, how.cluster) == (999, 3, None)
+    assert (design.images, how.workers, how.cluster) == (999, 3, None)
     assert (asked["out"], asked["data"]) == (Path("here"), "mnist-5k")
     assert capfd.readouterr().out == "Nobody knows.\nhere/results.json\nhere/report.html\n"
 
@@ -96,7 +96,7 @@ def test_both_studies_come_to_their_ends_in_a_tiny_form(folder: Path, capfd: pyt
     found = json.loads((folder / "one" / "results.json").read_text())
     assert {finding["verdict"] for finding in found["findings"]} == {"cannot be told"}
     assert {run["name"] for run in found["runs"]} == {
-        f"tiny-{kind}-0" for kind in ("digit-1", "conditional", "unconditional")
+        f"tiny-{kind}-0{length}" for kind in ("digit-1", "conditional", "unconditional") for length in ("", "-8")
     }
     assert main(f"study claims {few} --only good-after-30 --out two".split()) == 0
     (finding,) = json.loads((folder / "two" / "results.json").read_text())["findings"]

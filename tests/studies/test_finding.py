@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,20 @@ def test_a_bound_decides_only_where_the_truth_lies_no_nearer(ratio: float, bound
     condition = Condition("a", values, Region(high=1.0), is_ratio=True, bound=bound)  # type: ignore[arg-type]
     assert condition.word == word
     assert f"{bound} {number(ratio)}" in condition.sentence
+
+
+def test_a_bound_that_may_lie_on_the_other_side_decides_nothing_however_clear_the_other_seeds_are() -> None:
+    values = (3.0, 3.1, 2.9, 3.0, 3.1, 0.95)  # of the last one it is known that it is at least as much
+    condition = Condition("a", values, Region(high=1.0), is_ratio=True, bound="at least")
+    assert condition.interval.low > 1
+    assert condition.word == "cannot be told"
+
+
+def test_a_claim_that_falls_with_one_part_says_what_the_other_leaves_open() -> None:
+    found = settle(claim(Condition("a", (1.5, 1.52, 1.48), BETTER, is_ratio=True)), NOTHING)
+    found = replace(found, reasons=("nothing was drawn",))
+    assert found.sentence.startswith("Does not hold. A: 1.50")
+    assert found.sentence.endswith("Left open: nothing was drawn.")
 
 
 def test_a_finding_is_plain_json_even_where_a_bound_is_infinite() -> None:

@@ -37,9 +37,7 @@ def one_digit(
     digits: Annotated[str | None, typer.Option(help="Labels to compare.", show_default="1,3,8")] = None,
     recipes: Annotated[str | None, typer.Option(help="Recipes to compare.", show_default="raschka,express")] = None,
     seeds: Annotated[int | None, typer.Option(help="Trainings of each.", show_default="3")] = None,
-    images: Annotated[
-        int | None, typer.Option(help="Real images shown in each.", show_default="two hours in all")
-    ] = None,
+    images: Annotated[int | None, typer.Option(help="Real images shown in each.", show_default="300,000")] = None,
     quality: Annotated[
         float | None,
         typer.Option(help="To be reached, in floors.", show_default="what the unconditional model reaches"),
@@ -63,7 +61,7 @@ def one_digit(
     if seeds is not None:
         design = replace(design, seeds=seeds)
     if images is not None:
-        design = replace(design, images=dict.fromkeys(design.recipes, images))
+        design = replace(design, images=images)
     design = replace(design, quality=quality)
     place = out or Path(_PLACE.format("one-digit-quick" if quick else "one-digit"))
     with _shown(workers, cluster) as how:

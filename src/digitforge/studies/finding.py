@@ -65,13 +65,20 @@ class Condition:
 
     @property
     def word(self) -> Word:
-        """What the rule says; where values are bounds, of all that lies beyond them too."""
-        found = self.interval
+        """What the rule says; where some values are bounds, only if each by itself says so too, wherever it truly lies.
+
+        A bound lies nearer to the other side than the truth does, so that the true mean lies further off; but the true
+        values may spread more.
+        """
+        word = judge(self._beyond(self.interval), self.claimed)
+        alone = {judge(self._beyond(Interval(value, value, value)), self.claimed) for value in self.values}
+        return "cannot be told" if self.bound and alone != {word} else word
+
+    def _beyond(self, interval: Interval) -> Interval:
+        """An interval with all that may lie beyond it."""
         if self.bound == "at least":
-            found = replace(found, high=sys.float_info.max)
-        elif self.bound == "at most":
-            found = replace(found, low=-sys.float_info.max)
-        return judge(found, self.claimed)
+            return replace(interval, high=sys.float_info.max)
+        return replace(interval, low=-sys.float_info.max) if self.bound == "at most" else interval
 
     @property
     def sentence(self) -> str:
@@ -138,16 +145,19 @@ class Finding:
     @property
     def sentence(self) -> str:
         """The verdict in words, with what it rests on."""
-        where = f" for document {self.claim.document}" if self.reasons else ""
+        reasons, is_open = "; ".join(self.reasons), bool(self.reasons) and self.word == "cannot be told"
+        where = f" for document {self.claim.document}" if is_open else ""
         parts = [f"{self.word.capitalize()}{where}"]
-        if self.reasons:
-            parts.append("; ".join(self.reasons))
+        if is_open:
+            parts.append(reasons)
         figures = "; ".join(condition.sentence for condition in self.conditions)
         text = ": ".join(parts) + "."
         if figures:
             text += f" {figures[0].upper()}{figures[1:]}."
-        if self.reasons and self.by_itself is not None:
+        if is_open and self.by_itself is not None:
             text += f" By these runs alone: {self.by_itself}."
+        elif reasons and not is_open:  # it falls with one part, whatever the others say
+            text += f" Left open: {reasons}."
         return text
 
     def as_dict(self) -> dict[str, Any]:

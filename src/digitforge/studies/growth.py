@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from digitforge.report.history import read_history
 from digitforge.runs import RunFolder
+from digitforge.studies.evidence import MissingError
+from digitforge.studies.finding import Bound
 from digitforge.studies.measures import Measures
+
+_ROOM = 0.05  # of the images that are asked for: how far a moment may lie from them, as steps are whole batches
+_LEAST_FLOORS = 1e-6  # a distance of nothing at all has no logarithm
+_LEAST_SECONDS = 1e-3  # statistics tell milliseconds, and a run of one tiny step has none
 
 
 @dataclass(frozen=True)
@@ -28,16 +34,19 @@ class Moment:
 
 @dataclass(frozen=True)
 class Reached:
-    """When a quality was reached, in images and seconds; or, where it never was, how long that was tried."""
+    """Images and seconds until a quality was reached.
+
+    bound: "at least" as many where training ended before; "at most" where the quality was there when first measured.
+    """
 
     images: float
     seconds: float
-    is_reached: bool
+    bound: Bound = ""
 
 
 @dataclass(frozen=True)
 class Growth:
-    """One digit in one training, moment by moment."""
+    """One digit of one seed, moment by moment, of rising images."""
 
     moments: tuple[Moment, ...]
 
@@ -53,38 +62,55 @@ class Growth:
 
     def reaches(self, floors: float) -> Reached:
         """When the distance first falls to so many floors, on a straight line between logarithms."""
-        known = [moment for moment in self.moments if moment.floors is not None]
-        if known and known[0].floors is not None and known[0].floors <= floors:
-            return Reached(known[0].images, known[0].seconds, True)
-        for before, after in pairwise(known):
-            assert before.floors is not None and after.floors is not None
-            if after.floors <= floors:
-                share = math.log(before.floors / floors) / math.log(before.floors / after.floors)
-                images = before.images * (after.images / before.images) ** share
-                return Reached(images, images * self.seconds_an_image, True)
-        return Reached(self.last.images, self.last.seconds, False)
+        drawn, aim = self._drawn(), max(floors, _LEAST_FLOORS)
+        if drawn and drawn[0][1] <= aim:
+            return self._reached(drawn[0][0], "at most")
+        for (before, far), (after, near) in pairwise(drawn):
+            if near <= aim:
+                share = math.log(far / aim) / math.log(far / near)
+                return self._reached(before * (after / before) ** share)
+        return self._reached(self.last.images, "at least")
 
-    def floors_after(self, images: float) -> float | None:
-        """The distance in floors after so many images, likewise; None before the first moment that it is known of."""
-        known = [moment for moment in self.moments if moment.floors is not None]
-        for before, after in pairwise(known):
-            if before.images <= images <= after.images:
-                assert before.floors is not None and after.floors is not None
-                share = math.log(images / before.images) / math.log(after.images / before.images)
-                return float(before.floors * (after.floors / before.floors) ** share)
-        nearest = min(known, key=lambda moment: abs(moment.images - images), default=None)
-        return None if nearest is None or abs(nearest.images - images) > _ROOM * images else nearest.floors
+    def floors_after(self, images: float) -> float:
+        """The distance in floors after so many images, likewise.
+
+        Raises MissingError, to be read after the digit's name, where nothing was measured there or the digit is hardly
+        drawn.
+        """
+        drawn = self._drawn()
+        for (before, far), (after, near) in pairwise(drawn):
+            if before <= images <= after:
+                share = math.log(images / before) / math.log(after / before)
+                return float(far * (near / far) ** share)
+        near_ones = [(abs(count - images), floors) for count, floors in drawn if abs(count - images) <= _ROOM * images]
+        if near_ones:
+            return min(near_ones)[1]
+        is_within = self.moments[0].images <= images <= self.last.images
+        raise MissingError(f"{'is hardly drawn' if is_within else 'was not measured'} after {images:,.0f} images")
+
+    def _reached(self, images: float, bound: Bound = "") -> Reached:
+        return Reached(images, images * self.seconds_an_image, bound)
+
+    def _drawn(self) -> list[tuple[int, float]]:
+        """Images and distance of each moment at which the digit was drawn; all are above 0, as logarithms need."""
+        return [
+            (one.images, max(one.floors, _LEAST_FLOORS))
+            for one in self.moments
+            if one.images > 0 and one.floors is not None
+        ]
 
 
-_ROOM = 0.05  # of the images that are asked for: how far a moment may lie from them, as steps are whole batches
+def growths(stages: Mapping[int, RunFolder], digits: Sequence[str], measures: Measures) -> dict[str, Growth]:
+    """How each digit of those that a training is measured by grew.
 
-
-def grown(run: RunFolder, digit: str, moments: Sequence[int], digits: Sequence[str], measures: Measures) -> Growth:
-    """How a digit grew in a run; digits: all that the run is measured by, which are taken together."""
-    history = read_history(run)
-    seconds_an_image = history.seconds / history.images
-    found = []
-    for images in moments:
-        one = measures.of_digits(run, images, digits).get(digit, {})
-        found.append(Moment(images, images * seconds_an_image, one.get("floors"), one.get("kernel"), one.get("read")))
-    return Growth(tuple(found))
+    stages: the run that tells of it by the images after which it does: one run at several moments, or runs of several
+    lengths at their ends.
+    """
+    moments: dict[str, list[Moment]] = {digit: [] for digit in digits}
+    for images, run in sorted(stages.items(), key=lambda stage: stage[0]):
+        history, found = read_history(run), measures.of_digits(run, images, digits)
+        seconds = max(history.seconds, _LEAST_SECONDS) * images / history.images
+        for digit in digits:
+            one = found.get(digit, {})
+            moments[digit].append(Moment(images, seconds, one.get("floors"), one.get("kernel"), one.get("read")))
+    return {digit: Growth(tuple(some)) for digit, some in moments.items()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from digitforge.classifier import classifier_for
 from digitforge.data import DataSet, load_data
 from digitforge.errors import DataError, UserError
 from digitforge.onnx_file import available_cores
@@ -13,10 +14,10 @@ from digitforge.recipe import Recipe, load_recipe
 from digitforge.runs import RunFolder, image_count
 from digitforge.studies.evidence import SEEDS
 from digitforge.studies.finding import Finding
-from digitforge.studies.growth import Growth, grown
+from digitforge.studies.growth import Growth, growths
 from digitforge.studies.intervals import Word
 from digitforge.studies.measures import DIGIT_COUNT, Measures
-from digitforge.studies.one_digit_findings import Group, findings_of
+from digitforge.studies.one_digit_findings import TOLD, UNTOLD, Group, findings_of
 from digitforge.studies.one_digit_pages import growth_part
 from digitforge.studies.study import How, Outcome, StudyFolder, publish
 from digitforge.studies.trials import Trial, train_trials
@@ -24,13 +25,17 @@ from digitforge.studies.trials import Trial, train_trials
 DATA = "mnist"
 DIGITS = ("1", "3", "8")  # the document's 3, the simplest digit and the most wound one
 RECIPES = ("raschka", "express")  # a plain DCGAN small enough for this, and our default
-# Fifteen trainings of each, at some 600 and 1,200 images/s a core: 95 minutes on two cores. Files and measures take 20
-# more, which leaves a machine that is busy otherwise an hour until three.
-IMAGES = {"raschka": 300_000, "express": 300_000}
+# Fifteen trainings of raschka, at some 600 images/s a core, and fifteen of express, at some 1,200, with 0.45 as much
+# again in short runs: 63 and 45 minutes on two cores. Files and measures take 25 more, which leaves a machine that is
+# busy otherwise three quarters of an hour until three.
+IMAGES = 300_000
 QUICK_IMAGES, QUICK_DIGITS, QUICK_RECIPES, QUICK_SEEDS, QUICK_COUNT = 6_000, ("3",), ("express",), 2, 100
-# Shares of a run at which it is measured; the first is a tenth: what each of ten specialists has of one model's time.
-MOMENTS, QUICK_MOMENTS = (0.1, 0.2, 0.4, 0.7, 1.0), (0.1, 0.4, 1.0)
-UNTOLD, TOLD = "unconditional", "conditional"
+# Shares of a run at which it is measured. Ten specialists have a tenth each of one model's time, and less where they
+# are slower; what is reached before the first moment gives but a bound.
+MOMENTS, QUICK_MOMENTS = (0.02, 0.04, 0.1, 0.2, 0.4, 0.7, 1.0), (0.04, 0.1, 0.4, 1.0)
+# The same for a recipe with a schedule, where the beginning of a run is no short run: its rates are still high, and its
+# batches small. Each of these shares is a run of its own, measured at its end.
+LENGTHS, QUICK_LENGTHS = (0.05, 0.1, 0.3, 1.0), (0.05, 1.0)
 _ANSWERS: Mapping[Word, str] = {"holds": "yes", "does not hold": "no", "cannot be told": "cannot be told"}
 _RECORD: Mapping[str, object] = {  # what is measured afterwards need not be measured on the way
     "record.tick": "1/50 run",
@@ -39,30 +44,29 @@ _RECORD: Mapping[str, object] = {  # what is measured afterwards need not be mea
     "record.figures": "1/5 run",
     "record.figure_images": 500,
     "record.sheet": "1/5 run",
-    "record.snapshot": "1/10 run",
 }
+_SNAPSHOTS, _END_ALONE = "1/50 run", "1/1 run"  # as often as the first moment asks for, and where only the end counts
+
+Trials = Mapping[str, Mapping[int, Sequence[Trial]]]  # by kind and seed, the whole training last
 
 
 @dataclass(frozen=True)
 class Design:
     """What the study compares.
 
-    images: that each D sees, by recipe. quality: the distance in floors that is to be reached; None: what the
-    unconditional model reaches by its end with every seed. count: images of a digit that are measured. moments: shares
-    of a run after which they are.
+    images: that each D sees. quality: the distance in floors that is to be reached; None: what the unconditional model
+    reaches by its end with every seed. count: images of a digit that are measured. moments: shares of a run after which
+    they are. lengths: shares of it that are runs of their own where the recipe has a schedule.
     """
 
     digits: tuple[str, ...] = DIGITS
     recipes: tuple[str, ...] = RECIPES
     seeds: int = SEEDS
-    images: Mapping[str, int] | None = None
+    images: int = IMAGES
     quality: float | None = None
     count: int = DIGIT_COUNT
     moments: tuple[float, ...] = MOMENTS
-
-    def images_of(self, recipe: str) -> int:
-        """How long its trainings are."""
-        return (self.images or IMAGES).get(recipe, min(IMAGES.values()))
+    lengths: tuple[float, ...] = LENGTHS
 
 
 FULL = Design()
@@ -70,30 +74,33 @@ QUICK = Design(
     QUICK_DIGITS,
     QUICK_RECIPES,
     QUICK_SEEDS,
-    dict.fromkeys(QUICK_RECIPES, QUICK_IMAGES),
+    QUICK_IMAGES,
     count=QUICK_COUNT,
     moments=QUICK_MOMENTS,
+    lengths=QUICK_LENGTHS,
 )
 
 
 def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL, how: How | None = None) -> Outcome:
     """Train specialists, an unconditional and a conditional model, and compare them digit by digit, in a folder.
 
-    Raises UserError for a design that compares nothing, DataError for data without a test part, and what training and
-    measuring raise.
+    Raises UserError for a design that compares nothing, DataError for data that cannot be measured, and what training
+    and measuring raise.
     """
     how, folder = how or How(), StudyFolder(Path(out))
     data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
     _check(design, data_set)
     groups = {name: trials_of(name, data, design) for name in design.recipes}
     folder.create("one-digit")
-    trials = [trial for group in groups.values() for some in group.values() for trial in some]
+    trials = [
+        trial for kinds in groups.values() for by_seed in kinds.values() for one in by_seed.values() for trial in one
+    ]
     diverged = train_trials(
         trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher
     )
     measures = Measures(folder.measured, data_set, digit_count=design.count, notify=how.notify)
     compared = {name: _group(name, trials, folder, measures, design) for name, trials in groups.items()}
-    parts = tuple((name, tuple(findings_of(group, design.quality, design.seeds))) for name, group in compared.items())
+    parts = tuple((name, tuple(findings_of(group, design.quality))) for name, group in compared.items())
     runs = {one.name: one.folder(folder.runs) for one in trials if one.folder(folder.runs).is_finished}
     outcome = Outcome(
         study="one-digit",
@@ -108,7 +115,7 @@ def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL,
             "digits": list(design.digits),
             "recipes": list(design.recipes),
             "seeds": design.seeds,
-            "images": {name: design.images_of(name) for name in design.recipes},
+            "images": design.images,
             "quality": design.quality,
             "count": design.count,
             "cores": available_cores(),
@@ -118,59 +125,70 @@ def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL,
     return outcome
 
 
-def trials_of(name: str, data: str, design: Design) -> dict[str, list[Trial]]:
+def trials_of(name: str, data: str, design: Design) -> Trials:
     """The trainings of a recipe: of each digit alone, of all without labels and of all with them."""
-    base = load_recipe(name).with_settings(
-        {**_RECORD, "data.name": data, "compute.threads": 1, "training.images": design.images_of(name)}
+    recipe = load_recipe(name)
+    base = recipe.with_settings(
+        {
+            **_RECORD,
+            "record.snapshot": _END_ALONE if recipe.has_schedule else _SNAPSHOTS,
+            "data.name": data,
+            "compute.threads": 1,
+        }
     )
+    lengths = [max(1, round(share * design.images)) for share in design.lengths] if recipe.has_schedule else []
 
-    def trials(kind: str, settings: Mapping[str, object]) -> list[Trial]:
-        return [
-            Trial(f"{base.name}-{kind}-{seed}", base.with_settings({**settings, "training.seed": seed}))
-            for seed in range(design.seeds)
-        ]
+    def trial(kind: str, settings: Mapping[str, object], seed: int, images: int) -> Trial:
+        length = "" if images == design.images else f"-{images}"
+        asked = {**settings, "training.seed": seed, "training.images": images}
+        return Trial(f"{base.name}-{kind}-{seed}{length}", base.with_settings(asked))
 
     # A label that is always the same tells nothing, so that specialists need none.
-    alone = {
-        digit: trials(f"digit-{digit}", {"data.digits": [digit], "networks.conditional": False})
-        for digit in design.digits
+    kinds: dict[str, tuple[str, dict[str, object]]] = {
+        digit: (f"digit-{digit}", {"data.digits": [digit], "networks.conditional": False}) for digit in design.digits
     }
-    both = {UNTOLD: {"networks.conditional": False}, TOLD: {"networks.conditional": True}}
-    return alone | {kind: trials(kind, settings) for kind, settings in both.items()}
+    kinds |= {kind: (kind, {"networks.conditional": kind == TOLD}) for kind in (UNTOLD, TOLD)}
+    return {
+        kind: {
+            seed: [trial(what, settings, seed, images) for images in sorted({*lengths, design.images})]
+            for seed in range(design.seeds)
+        }
+        for kind, (what, settings) in kinds.items()
+    }
 
 
-def _group(
-    name: str, trials: Mapping[str, Sequence[Trial]], folder: StudyFolder, measures: Measures, design: Design
-) -> Group:
-    """How the trainings of a recipe grew."""
+def _group(name: str, trials: Trials, folder: StudyFolder, measures: Measures, design: Design) -> Group:
+    """How the trainings of a recipe grew; a seed whose training came to no end is left out."""
 
-    def growths(kind: str, digits: Sequence[str]) -> list[list[Growth]]:
-        """By seed, the growth of each digit; a training that came to no end is left out."""
-        found = []
-        for trial in trials[kind]:
-            run = trial.folder(folder.runs)
-            if run.is_finished:
-                moments = _moments(run, design.moments)
-                found.append([grown(run, digit, moments, digits, measures) for digit in digits])
-        return found
+    def grown(kind: str, digits: Sequence[str]) -> dict[str, dict[int, Growth]]:
+        by_seed: dict[int, dict[str, Growth]] = {}
+        for seed, some in trials[kind].items():
+            runs = [trial.folder(folder.runs) for trial in some]
+            if all(run.is_finished for run in runs):
+                by_seed[seed] = growths(stages_of(runs, design.moments), digits, measures)
+        return {digit: {seed: found[digit] for seed, found in by_seed.items()} for digit in digits}
 
-    alone = {digit: [growth for (growth,) in growths(digit, [digit])] for digit in design.digits}
-    joint = {}
-    for kind in (UNTOLD, TOLD):
-        by_seed = growths(kind, design.digits)
-        joint[kind] = {digit: [seed[place] for seed in by_seed] for place, digit in enumerate(design.digits)}
+    alone = {digit: grown(digit, [digit])[digit] for digit in design.digits}
     sheets = {
         kind: run.final_sheet.read_bytes()
         for kind in (*design.digits, UNTOLD, TOLD)
-        if (run := trials[kind][0].folder(folder.runs)).is_finished and run.final_sheet.is_file()
+        if (run := trials[kind][0][-1].folder(folder.runs)).is_finished and run.final_sheet.is_file()
     }
-    return Group(name, alone, joint[UNTOLD], joint[TOLD], sheets)
+    untold, told = (grown(kind, design.digits) for kind in (UNTOLD, TOLD))
+    return Group(name, alone, untold, told, design.count, load_recipe(name).has_schedule, sheets)
 
 
-def _moments(run: RunFolder, shares: Sequence[float]) -> list[int]:
-    """The snapshots nearest to the moments at which a run is measured."""
-    counts = [image_count(path) for path in run.snapshots()]
-    return list(dict.fromkeys(min(counts, key=lambda count: abs(count - share * counts[-1])) for share in shares))
+def stages_of(runs: Sequence[RunFolder], shares: Sequence[float]) -> dict[int, RunFolder]:
+    """What tells how a training grew, by the images after which it does.
+
+    Runs of several lengths do at their ends; one alone does at the snapshots nearest to some shares of it, but not
+    before the first step, where nothing has grown yet.
+    """
+    if len(runs) > 1:
+        return {image_count(run.snapshots()[-1]): run for run in runs}
+    (run,) = runs
+    counts = [count for path in run.snapshots() if (count := image_count(path)) > 0]
+    return {min(counts, key=lambda count: abs(count - share * counts[-1])): run for share in shares}
 
 
 def _check(design: Design, data_set: DataSet) -> None:
@@ -186,8 +204,18 @@ def _check(design: Design, data_set: DataSet) -> None:
                 f"{data_set.name} holds out {held_out:,} images of {digit}, and {design.count:,} are measured; study "
                 "other data with --data, or other --digits"
             )
+    _check_readable(data_set)
     for name in design.recipes:
         _check_recipe(load_recipe(name))
+
+
+def _check_readable(data_set: DataSet) -> None:
+    train = data_set.train
+    if classifier_for(train.shape, train.names, data_sha256=train.sha256) is None:
+        raise DataError(
+            f"no classifier here reads the images and labels of {data_set.name}, so that no digit of them could be "
+            "measured; study other data with --data"
+        )
 
 
 def _check_recipe(recipe: Recipe) -> None:
@@ -215,9 +243,12 @@ def _about(design: Design) -> tuple[str, ...]:
         "over that of as many held-out images: its floor is 1. Images of the unconditional model are those that the "
         "pinned classifier reads as the digit, which flatters it; where too few are, it has not reached the digit yet.",
         f"The quality to be reached is {target}, digit by digit. Between measurements it is taken to fall evenly on "
-        "logarithms. A training that ends before gives but a bound, and the verdict counts only where that is enough.",
+        "logarithms. A training that ends before, or is there when first measured, gives but a bound, and the verdict "
+        "counts only where every seed by itself says the same, wherever the truth lies beyond its bound.",
+        "The beginning of a run with a schedule is no short run. For a recipe that has one, shorter runs are trained "
+        "whole, and what is read in between lies between the ends of two runs.",
         "Each value is of one seed: the geometric mean over digits of a specialist's number over that of the one model "
-        "with the same seed. A claim holds if Student's 95 % interval over seeds lies wholly within what it claims, it "
-        "does not if the interval lies wholly outside, and else it cannot be told.",
+        "with the same seed, where both came to their ends. A claim holds if Student's 95 % interval over seeds lies "
+        "wholly within what it claims, it does not if the interval lies wholly outside, and else it cannot be told.",
         "Every training computes with one thread, side by side with others, so that seconds can be compared.",
     )

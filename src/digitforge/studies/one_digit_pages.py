@@ -25,11 +25,12 @@ def growth_part(group: Group) -> StudyPart:
         digit: {kind: _curves(grown[digit]) for kind, grown in kinds.items() if _curves(grown[digit])}
         for digit in group.digits
     }
+    lengths = " Each point is the end of a run that was made for its length." if group.has_schedule else ""
     return StudyPart(
         f"{group.recipe}: how digits grow",
         tables=(table,),
         plates=_plates(group.recipe, curves),
-        note="Every seed is a curve; 1 is as near to real training images as held-out ones.",
+        note=f"Every seed is a curve; 1 is as near to real training images as held-out ones.{lengths}",
         heading="digit",
     )
 
@@ -42,19 +43,19 @@ def _plates(recipe: str, curves: Mapping[str, Mapping[str, Sequence[GrowthCurve]
     return (figure_plate(growth_figure(known), "", alt),)
 
 
-def _curves(growths: Sequence[Growth]) -> list[GrowthCurve]:
+def _curves(by_seed: Mapping[int, Growth]) -> list[GrowthCurve]:
     """The growths that have at least one distance."""
     found = []
-    for growth in growths:
+    for growth in by_seed.values():
         known = [(one.images, one.seconds, one.floors) for one in growth.moments if one.floors is not None]
         if known:
             found.append(GrowthCurve(*map(list, zip(*known, strict=True))))
     return found
 
 
-def _cell(growths: Sequence[Growth]) -> Cell:
-    values = [growth.last.floors for growth in growths if growth.last.floors is not None]
+def _cell(by_seed: Mapping[int, Growth]) -> Cell:
+    values = [growth.last.floors for growth in by_seed.values() if growth.last.floors is not None]
     if not values:
         return Cell(NOTHING, ("hardly drawn",))
     spread = f" ± {number(stdev(values))}" if len(values) > 1 else ""
-    return Cell(f"{number(mean(values))}{spread}", (f"{len(values)} of {len(growths)} seeds",))
+    return Cell(f"{number(mean(values))}{spread}", (f"{len(values)} of {len(by_seed)} seeds",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,8 +151,8 @@ def _bar(condition: Condition) -> Bar:
     return Bar(
         says=condition.says,
         mean=found.mean,
-        low=found.low,
-        high=found.high,
+        low=-math.inf if condition.bound == "at most" else found.low,
+        high=math.inf if condition.bound == "at least" else found.high,
         claimed=(condition.claimed.low, condition.claimed.high),
         points=condition.values if condition.against is None else (),
         values=" against ".join(" · ".join(map(number, group)) for group in groups),
