@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from digitforge.data import DataSet, load_data
+from digitforge.data.svhn import TRAIN_COUNT
 from digitforge.errors import UserError
 from digitforge.metrics.evaluate import COUNT
 from digitforge.recipe import Recipe, load_recipe, nearest
@@ -16,14 +17,17 @@ from digitforge.studies import document_001, document_002, document_002_svhn, do
 from digitforge.studies.evidence import SEEDS, Evidence, Need, StudiedRun, near_snapshot
 from digitforge.studies.finding import NOTICED, Claim, Finding, settle
 from digitforge.studies.intervals import Word
-from digitforge.studies.measures import Measures
+from digitforge.studies.measures import DIGIT_COUNT, Measures
 from digitforge.studies.study import How, Outcome, StudyFolder, publish
-from digitforge.studies.trials import Trial, find_run, is_alike, train_trials
+from digitforge.studies.trials import Trial, find_run, finished_runs, is_alike, is_long_enough, train_trials
 
 DATA = "mnist"  # what the documents' claims are about, but those of SVHN
 GALLERY = Path("runs/gallery")
-QUICK_IMAGES = 4096  # that each D sees in a quick study: sixteen batches of the largest recipe
+QUICK_IMAGES = 5120  # that D sees in a quick study's longest stand-ins: twenty batches of the largest recipe
+LEAST_BATCHES = 10  # of a stand-in: losses are looked at in as many parts
 QUICK_COUNT = 1000  # images drawn for each measure of it
+QUICK_DIGIT_COUNT = 50  # of which are of one digit
+RARE_DRAWS = 100  # images drawn for each of a digit that is wanted: one that is rarer than that cannot be measured
 _NARROWER = 4  # times that a quick study's networks are narrower
 _QUICK_RECORD: Mapping[str, object] = {
     "record.tick": "1/40 run",
@@ -44,16 +48,18 @@ NEEDS: dict[str, Need] = {role: need for module in _MODULES for role, need in mo
 class Extent:
     """How much a study of claims does.
 
-    seeds: runs of each role. quick_images: length of the narrow stand-ins that are trained for what is not found; None:
-    what is lacking is trained as described, which takes days. count: images drawn for a measure.
+    seeds: runs of each role. quick_images: length of the longest of the narrow stand-ins that are trained for what is
+    not found; None: what is lacking is trained as described, which takes days. count: images drawn for a measure;
+    digit_count: of one digit.
     """
 
     seeds: int = SEEDS
     quick_images: int | None = None
     count: int = COUNT
+    digit_count: int = DIGIT_COUNT
 
 
-FULL, QUICK = Extent(), Extent(1, QUICK_IMAGES, QUICK_COUNT)
+FULL, QUICK = Extent(), Extent(1, QUICK_IMAGES, QUICK_COUNT, QUICK_DIGIT_COUNT)
 
 
 @dataclass(frozen=True)
@@ -90,12 +96,15 @@ def study_claims(
     """
     how, folder, chosen = how or How(), StudyFolder(Path(out)), _chosen(only)
     data_set = load_data(data, progress=how.progress)
+    measures = Measures(
+        folder.measured, data_set, extent.count, extent.digit_count, notify=how.notify, free_draws=RARE_DRAWS
+    )
+    measures.check()
     folder.create()
     needs = {role: NEEDS[role] for claim in chosen for role in claim.roles}
     plan = plan_runs(needs, data, data_set, extent, Path(runs))
     trials = list({one.trial.name: one.trial for one in plan if one.trial}.values())
     train_trials(trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher)
-    measures = Measures(folder.measured, data_set, extent.count, notify=how.notify)
     evidence = Evidence(needs, gather(plan, folder, measures))
     outcome = _outcome([settle(claim, evidence) for claim in chosen], evidence, data, extent)
     publish(outcome, folder)
@@ -109,13 +118,12 @@ def plan_runs(needs: Mapping[str, Need], data: str, data_set: DataSet, extent: E
     for role, need in needs.items():
         for seed in range(extent.seeds) if need.is_known else ():
             name = data if need.is_trained else load_recipe(need.recipe).data.name
-            recipe = need.asked(seed).with_settings({"data.name": name, "compute.threads": 1})
-            full = Trial(f"{role}-{seed}", recipe)
+            full = _asked(role, need, seed, name)
             if not need.is_trained:
                 planned += _only_read(role, seed, full, runs)
                 continue
             images = full.images(data_set)
-            epochs = recipe.training.epochs or 1.0
+            epochs = full.recipe.training.epochs or 1.0
             found = None if need.is_own else _found(need, full, images, data_set, runs)
             trial, scale = (None, 1.0) if found else _to_train(role, seed, trained, full, data_set, extent)
             planned.append(Planned(role, seed, full, images, epochs, found, trial, scale))
@@ -143,6 +151,12 @@ def gather(plan: Sequence[Planned], folder: StudyFolder, measures: Measures) -> 
     return runs
 
 
+def runaways(plan: Sequence[Planned], diverged: Collection[str]) -> dict[str, int]:
+    """How many runs of each role ran away, from the names of the trials that did."""
+    roles = [one.role for one in plan if one.trial is not None and one.trial.name in diverged]
+    return {role: roles.count(role) for role in roles}
+
+
 def narrowed(recipe: Recipe, settings: Mapping[str, object], scale: float) -> Recipe:
     """A stand-in for a recipe: as many times shorter as `scale` says, narrower, and hardly recorded.
 
@@ -160,20 +174,44 @@ def narrowed(recipe: Recipe, settings: Mapping[str, object], scale: float) -> Re
 def _to_train(
     role: str, seed: int, needs: Mapping[str, Need], full: Trial, data_set: DataSet, extent: Extent
 ) -> tuple[Trial, float]:
-    """The trial that gives a role its run, which is that of the longest role that begins alike; and its scale."""
-    longest, images = full, full.images(data_set)
-    for other, need in needs.items():
-        recipe = need.asked(seed).with_settings({"data.name": full.recipe.data.name, "compute.threads": 1})
-        one = Trial(f"{other}-{seed}", recipe)
-        is_shared = not (needs[role].is_own or need.is_own or recipe.has_schedule)
-        if is_shared and is_alike(recipe, full.recipe) and one.images(data_set) > images:
-            longest, images = one, one.images(data_set)
+    """The trial that gives a role its run, which is that of the longest role that begins alike; and its scale.
+
+    Stand-ins of a document have one scale, so that as many epochs of them are as many images. Only what would be too
+    short to learn anything lasts longer, and shares no run.
+    """
+    all_of_them = {other: _asked(other, need, seed, full.recipe.data.name) for other, need in needs.items()}
     if extent.quick_images is None:
-        return longest, 1.0
-    scale = extent.quick_images / images
-    settings = needs[longest.name.removesuffix(f"-{seed}")].settings
-    recipe = narrowed(longest.recipe, settings, scale).with_settings({"training.images": extent.quick_images})
-    return Trial(f"quick-{longest.name}", recipe), scale
+        return _longest_alike(role, full, all_of_them, needs, data_set), 1.0
+    images = full.images(data_set)
+    rivals = [one.images(data_set) for one in all_of_them.values() if one.recipe.document == full.recipe.document]
+    scale = min(1.0, extent.quick_images / max(rivals))
+    least = min(1.0, LEAST_BATCHES * full.recipe.training.batch_size / images)
+    if scale < least:
+        return _stand_in(full, needs[role], images, least), least
+    longest = _longest_alike(role, full, all_of_them, needs, data_set)
+    need = needs[longest.name.removesuffix(f"-{seed}")]
+    return _stand_in(longest, need, longest.images(data_set), scale), scale
+
+
+def _asked(role: str, need: Need, seed: int, data: str) -> Trial:
+    """What a need asks for, as a trial of some data."""
+    return Trial(f"{role}-{seed}", need.asked(seed).with_settings({"data.name": data, "compute.threads": 1}))
+
+
+def _longest_alike(
+    role: str, full: Trial, trials: Mapping[str, Trial], needs: Mapping[str, Need], data_set: DataSet
+) -> Trial:
+    """The longest of some trials that begins as a role's own does, which may be that one."""
+    if needs[role].is_own or full.recipe.has_schedule:
+        return full
+    alike = [one for other, one in trials.items() if not needs[other].is_own and is_alike(one.recipe, full.recipe)]
+    return max([full, *alike], key=lambda one: one.images(data_set))
+
+
+def _stand_in(trial: Trial, need: Need, images: int, scale: float) -> Trial:
+    """A narrow and short trial in the place of one of so many images."""
+    recipe = narrowed(trial.recipe, need.settings, scale).with_settings({"training.images": round(images * scale)})
+    return Trial(f"quick-{trial.name}", recipe)
 
 
 def _found(need: Need, full: Trial, images: int, data_set: DataSet, runs: Path) -> RunFolder | None:
@@ -189,14 +227,13 @@ def _found(need: Need, full: Trial, images: int, data_set: DataSet, runs: Path) 
 
 
 def _only_read(role: str, seed: int, full: Trial, runs: Path) -> list[Planned]:
-    """A run of a role that no study trains, whose data may not be at hand."""
-    for path in sorted(runs.iterdir()) if runs.is_dir() else ():
-        run = RunFolder(path)
-        if run.is_finished and run.recipe.is_file():
-            recipe = run.read_recipe()
-            epochs = full.recipe.training.epochs
-            if is_alike(recipe, full.recipe) and recipe.training.images and epochs:
-                return [Planned(role, seed, full, recipe.training.images, epochs, run, None, 1.0)]
+    """A run of a role on SVHN, which no study trains, since its images may not be at hand."""
+    asked = full.recipe
+    images = asked.training.length(TRAIN_COUNT)
+    assert images is not None  # needs say epochs
+    for run, recipe in finished_runs([runs]):
+        if is_alike(recipe, asked) and is_long_enough(recipe, asked, images):
+            return [Planned(role, seed, full, images, asked.training.epochs or 1.0, run, None, 1.0)]
     return []
 
 
@@ -206,8 +243,11 @@ def _shortfalls(one: Planned) -> list[str]:
     reasons = []
     if one.full.recipe.data.name != described:
         reasons.append(f"learned from {one.full.recipe.data.name}, not from {described}")
-    if one.trial is not None and one.scale != 1:
-        reasons.append(f"networks {_NARROWER} times as narrow that saw few images stand in for what was not found")
+    if one.trial is not None and not is_alike(one.trial.recipe, one.full.recipe):
+        reasons.append(
+            f"a stand-in for {one.role}, {_NARROWER} times as narrow, saw {round(one.images * one.scale):,} images in "
+            f"place of {one.epochs:g} epochs"
+        )
     return reasons
 
 
@@ -253,7 +293,7 @@ def _about(extent: Extent) -> tuple[str, ...]:
     ]
     if extent.quick_images is not None:
         sentences.append(
-            f"This study was quick: what was not found was trained narrowed and for {extent.quick_images:,} images, "
-            "which shows the way that a study takes, and nothing of the documents."
+            f"This study was quick: what was not found was trained narrowed and for {extent.quick_images:,} images at "
+            "most, which shows the way that a study takes, and nothing of the documents."
         )
     return tuple(sentences)

@@ -86,7 +86,7 @@ def is_long_enough(run: Recipe, asked: Recipe, images: int) -> bool:
 def find_run(trial: Trial, data: DataSet, places: Sequence[Path]) -> RunFolder | None:
     """A finished run in one of some folders that is the trial, or begins as it."""
     images, asked = trial.images(data), trial.recipe.with_settings({"data.sha256": data.train.sha256})
-    for folder, recipe in _finished(places):
+    for folder, recipe in finished_runs(places):
         if is_alike(recipe, asked) and is_long_enough(recipe, asked, images):
             return folder
     return None
@@ -162,7 +162,7 @@ def _check_own(trial: Trial, folder: RunFolder) -> None:
         raise RunError(f"{folder.path} holds another run than the study's own; choose another --out")
 
 
-def _finished(places: Sequence[Path]) -> list[tuple[RunFolder, Recipe]]:
+def finished_runs(places: Sequence[Path]) -> list[tuple[RunFolder, Recipe]]:
     """The finished runs that lie in some folders, with their recipes; what is no run is passed over."""
     found = []
     for place in places:
