@@ -15,19 +15,8 @@ from digitforge.errors import DataError, OutputError, UserError
 from digitforge.recipe import recipe_names
 from digitforge.runs import RunFolder
 from digitforge.studies import claims
-from digitforge.studies.claims import (
-    CLAIMS,
-    NEEDS,
-    QUICK,
-    RARE_DRAWS,
-    Extent,
-    Planned,
-    gather,
-    narrowed,
-    plan_runs,
-    runaways,
-    study_claims,
-)
+from digitforge.studies.claim_runs import Extent, Planned, gather, narrowed, plan_runs, runaways
+from digitforge.studies.claims import CLAIMS, NEEDS, QUICK, RARE_DRAWS, study_claims
 from digitforge.studies.evidence import Evidence
 from digitforge.studies.finding import Finding, settle
 from digitforge.studies.intervals import Word

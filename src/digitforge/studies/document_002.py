@@ -1,4 +1,4 @@
-"""What document 002 claims of DCGAN and WGAN on MNIST: epochs, losses, rates, stray marks, single digits, collapse."""
+"""What document 002 claims of DCGAN on MNIST: epochs, losses, rates, noise, stray marks, single digits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from digitforge.studies.claim_pictures import curves, models, over_training, tog
 from digitforge.studies.evidence import Evidence, MissingError, Need, StudiedRun
 from digitforge.studies.finding import (
     ABOVE,
-    ALIKE,
     BELOW,
     BETTER,
     NO_BETTER,
@@ -40,15 +39,13 @@ _SHORT = 10  # epochs in which rates and sizes of noise are compared
 _BLURRED_FLOORS = 375.0
 _GOOD_FLOORS = Region(high=_BLURRED_FLOORS)
 _GUESSES = Region(0.45, 0.55)  # around 1/2, which nobody expects to be met exactly
-_SLOWER, _RATIO = Region(low=1.0), Region(low=1.0)
+_RATIO = Region(low=1.0)
 
 NEEDS = {
     "dcgan": Need("dcgan", stages=(_BLURRED, _GOOD, _ENOUGH)),
     "dcgan-first-epochs": Need("dcgan", epochs=_SHORT),
     "dcgan-even-rates": Need("dcgan", {"discriminator_optimiser.rate": 1e-3}, epochs=_SHORT),
     "dcgan-10-numbers": Need("dcgan", {"networks.latent_size": 10}, epochs=_SHORT),
-    "wgan-gp": Need("wgan-gp"),
-    "wgan": Need("wgan"),
 }
 
 
@@ -175,49 +172,11 @@ def _doubt_of_nines(reading: Mapping[str, Any]) -> float:
     return unsure_share(reading, [_NINE]) - unsure_share(reading, [name for name in reading if name != _NINE])
 
 
-def _alike(evidence: Evidence) -> Sequence[Condition]:
-    wgan = evidence.each("wgan-gp", lambda run: run.distance())
-    dcgan = evidence.each("dcgan", lambda run: run.distance(_ENOUGH))
-    says = f"WGAN-GP's distance after {_ENOUGH} epochs over DCGAN's"
-    return [Condition(says, wgan, ALIKE, dcgan, is_ratio=True, n=evidence.count("dcgan"))]
-
-
-def _slower(evidence: Evidence) -> Sequence[Condition]:
-    runs = [*evidence.of("wgan-gp"), *evidence.of("dcgan")]
-    if len({run.recipe.compute for run in runs}) > 1:
-        raise MissingError("the runs computed with different devices, precisions or threads, so that times differ")
-    wgan, dcgan = (evidence.each(role, _seconds_an_image) for role in ("wgan-gp", "dcgan"))
-    return [Condition("WGAN-GP's seconds an image over DCGAN's", wgan, _SLOWER, dcgan, is_ratio=True)]
-
-
-def _no_collapse(evidence: Evidence) -> Sequence[Condition]:
-    def recall(run: StudiedRun, epochs: float | None) -> float:
-        return float(run.figures(epochs, details=True)["details"]["recall"]["value"])
-
-    def off_shares(run: StudiedRun, epochs: float | None) -> float:
-        return float(run.figures(epochs)["histogram"]["total_variation"])
-
-    conditions, count = [], evidence.count("dcgan")
-    for says, measure, claimed in (
-        ("recall: share of real images that lie among drawn ones", recall, ABOVE),
-        ("share of images whose label is one too many", off_shares, BELOW),
-    ):
-        dcgan = tuple(measure(run, _ENOUGH) for run in evidence.of("dcgan"))
-        for role in ("wgan-gp", "wgan"):
-            values = tuple(measure(run, None) for run in evidence.of(role))
-            conditions.append(Condition(f"{says}, {role} less dcgan", values, claimed, dcgan, n=count))
-    return conditions
-
-
 def _noise_size(evidence: Evidence) -> Sequence[Condition]:
     roles = ("dcgan-10-numbers", "dcgan-first-epochs")
     few, many = (evidence.each(role, lambda run: run.distance()) for role in roles)
     says = f"distance after {_SHORT} epochs with 10 numbers of noise over that with 100"
     return [Condition(says, few, BETTER, many, is_ratio=True, n=evidence.count(roles[0]))]
-
-
-def _seconds_an_image(run: StudiedRun) -> float:
-    return run.history.seconds / run.history.images
 
 
 CLAIMS = (
@@ -333,34 +292,6 @@ CLAIMS = (
         ("dcgan",),
         _nine_drifts,
         pictures=models("dcgan"),
-    ),
-    Claim(
-        "wgan-alike",
-        "002",
-        "Samples of WGAN and of DCGAN do not differ significantly.",
-        "It holds if WGAN-GP's distance to real images after 50 epochs is DCGAN's to within a factor of 1.25.",
-        ("wgan-gp", "dcgan"),
-        _alike,
-        pictures=together(over_training("wgan-gp", _ENOUGH), over_training("dcgan", _ENOUGH)),
-    ),
-    Claim(
-        "wgan-slower",
-        "002",
-        "WGAN with a gradient penalty costs more time.",
-        "Seconds in training steps an image, of runs that computed alike.",
-        ("wgan-gp", "dcgan"),
-        _slower,
-        pictures=curves("wgan-gp", "dcgan"),
-    ),
-    Claim(
-        "wgan-no-collapse",
-        "002",
-        "WGAN avoids the collapse that a plain GAN is prone to.",
-        "After 50 epochs, recall of WGAN-GP and of WGAN less that of DCGAN, and how far labels are off their shares. "
-        "It holds if both WGANs have the higher recall and the truer shares.",
-        ("wgan-gp", "wgan", "dcgan"),
-        _no_collapse,
-        pictures=together(*(over_training(role, _ENOUGH) for role in ("wgan-gp", "wgan", "dcgan"))),
     ),
     Claim(
         "noise-size",

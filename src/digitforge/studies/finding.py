@@ -23,8 +23,8 @@ from digitforge.studies.intervals import (
     welch_interval,
 )
 
-# How many times a distance must be another's to be told from it: three seeds of one short training lie as far from
-# their mean (the README's 2.3 to 3.2 F), and a smaller difference would not be seen in one's own run.
+# How many times a distance must be another's to be told from it: three seeds of one short training lie about as far
+# from their mean (the README's 2.3 to 3.2 F), and a smaller difference would not be seen in one's own run.
 NOTICED = 1.25
 BETTER = Region(high=1 / NOTICED)  # of a distance over another: notably lower, which is by more than a fifth
 WORSE = Region(low=NOTICED)
