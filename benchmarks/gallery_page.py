@@ -47,13 +47,13 @@ JUDGED = {"real_train": "real", "fake": "fake"}  # what D's accuracy is told of
 SHEET_COLOURS = 128  # of what colour sheets keep
 HEAD = """# The gallery
 
-Every recipe at its document's full length, seed 0, or three seeds where that is under twenty minutes. Made of the runs
-of `python benchmarks/gallery.py` by `python benchmarks/gallery_page.py`, on {machine}.
-Runs whose length is a time had both cores; the others were trained side by side, a thread each, on a machine that did
-other things too: their times say little, and [speeds](recipes.md) are measured apart. House numbers are
-[rendered](data.md#house-numbers), since SVHN's files could not be had here. *F* is the [distance](figures.md) of 10,000
-drawings to real training images, 1 where it is that of other real images; several seeds are mean ± standard deviation.
-What a recipe is, and its losses: [recipes](recipes.md).
+Every recipe as far as it has been trained; each passage tells how much of its full length that is, and of how many
+seeds where more than one. Made of the runs of `python benchmarks/gallery.py` by `python benchmarks/gallery_page.py`, on
+{machine}. Runs whose length is a time had both cores; the others were trained side by
+side, a thread each, on a machine that did other things too: their times say little, and [speeds](recipes.md) are
+measured apart. House numbers are [rendered](data.md#house-numbers), since SVHN's files could not be had here. *F* is
+the [distance](figures.md) of 10,000 drawings to real training images, 1 where it is that of other real images; several
+seeds are mean ± standard deviation. What a recipe is, and its losses: [recipes](recipes.md).
 
 """
 
@@ -243,7 +243,7 @@ def outcome(exhibit: Exhibit) -> str:
 def lay_out_models(exhibits: Sequence[Exhibit]) -> None:
     """Put the small models of finished runs where users find them."""
     MODELS.mkdir(exist_ok=True)
-    rows = [["file", "draws", "size", "F", "SHA-256"]]
+    rows: list[list[str]] = []
     for exhibit in exhibits:
         content, forge = exhibit.forge.path.read_bytes(), exhibit.forge
         if not exhibit.folder.is_finished or share(exhibit) < 1 or len(content) > LARGEST_MODEL:
@@ -253,7 +253,15 @@ def lay_out_models(exhibits: Sequence[Exhibit]) -> None:
         kind = "any digit on demand" if forge.is_told else "digits, sorted by the classifier where one is asked for"
         ratio = f"{exhibit.runs[0].evaluation['ratio']:,.1f}"
         rows.append([f"`{path.name}`", kind, f"{len(content) / 1e6:.1f} MB", ratio, f"`{forge.sha256}`"])
-    write_passage("models/README.md", "models", markdown(rows))
+    if rows:
+        write_passage("models/README.md", "models", models_passage(rows))
+
+
+def models_passage(rows: list[list[str]]) -> str:
+    """What models/README.md shows: how to use the first of the models, and a row a model."""
+    first = rows[0][0].strip("`")
+    commands = f"digitforge generate models/{first} --digit 7 --out sevens.png\ndigitforge evaluate models/*.onnx"
+    return f"```\n{commands}\n```\n\n{markdown([['file', 'draws', 'size', 'F', 'SHA-256'], *rows])}"
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ def test_without_options_each_study_has_its_default_size(asked: dict[str, Any]) 
         ("one-digit --data few.npz", "holds out"),
         ("one-digit --data few.npz --digits x", 'no label "x"'),
         ("claims --only nothing --data few.npz", 'no claim "nothing"'),
+        ("claims --data few.npz --runs nowhere", "no folder nowhere"),
         ("nothing", "No such command"),
     ],
 )
@@ -84,21 +85,26 @@ def two_labels(count: int) -> Digits:
     return Digits(digits.images, labels)
 
 
-def test_both_studies_come_to_their_ends_in_a_tiny_form(folder: Path) -> None:
+def test_both_studies_come_to_their_ends_in_a_tiny_form(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_npz(folder / "two.npz", two_labels(2400))
     recipe = tiny_recipe({"networks.conditional": True})
     (folder / "tiny.toml").write_text(recipe.to_toml())
-    few = "--quick --data two.npz"
+    few = "--quick --data ./two.npz"
     alone = f"study one-digit {few} --recipes tiny.toml --digits 1 --seeds 1 --images 160 --out one"
     assert main(alone.split()) == 0
+    assert main(alone.split()) == 0  # and again, which trains nothing anew
     found = json.loads((folder / "one" / "results.json").read_text())
     assert {finding["verdict"] for finding in found["findings"]} == {"cannot be told"}
     assert {run["name"] for run in found["runs"]} == {
         f"tiny-{kind}-0" for kind in ("digit-1", "conditional", "unconditional")
     }
-    assert main(f"study claims {few} --only good-after-30 --runs none --out two".split()) == 0
+    assert main(f"study claims {few} --only good-after-30 --out two".split()) == 0
     (finding,) = json.loads((folder / "two" / "results.json").read_text())["findings"]
     assert finding["verdict"] == "cannot be told"
-    assert "learned from two.npz, not from mnist" in finding["reasons"]
+    assert "learned from ./two.npz, not from mnist" in finding["reasons"]
     assert [len(condition["values"]) for condition in finding["conditions"]] == [1]
     assert "Verdicts" in (folder / "two" / "report.html").read_text()
+    capfd.readouterr()
+    assert main(f"study claims {few} --only good-after-30 --out one".split()) == 2
+    assert "one holds the study one-digit" in capfd.readouterr().err
+    assert (folder / "one" / "results.json").read_text() == json.dumps(found, indent=2, ensure_ascii=False)

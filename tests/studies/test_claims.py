@@ -96,7 +96,7 @@ def write_role(
     settings: Mapping[str, object] | None = None,
 ) -> None:
     """Three finished runs of a role and what their snapshots measure, by epochs; lines: from the images of an epoch."""
-    (tmp_path / "study" / "runs").mkdir(parents=True, exist_ok=True)
+    StudyFolder(tmp_path / "study").create("claims")
     need, measures = NEEDS[role], study_measures(tmp_path)
     size = len(MNIST.train) if need.is_trained else TRAIN_COUNT
     for seed in SEEDS:
@@ -424,6 +424,15 @@ def test_runs_that_diverged_are_evidence_of_a_collapse_and_elsewhere_a_shortfall
     one_less = {"raschka": runs["raschka"][:2]}
     plain = settle(by_key["not-memorised"], Evidence(NEEDS, one_less, {"raschka": 1}))
     assert (plain.word, plain.reasons) == ("cannot be told", ("1 of 3 runs of raschka diverged",))
+
+
+def test_a_study_hears_of_the_trainings_that_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_role(tmp_path, "raschka", RASCHKA[0])
+    monkeypatch.setattr(
+        claims, "train_trials", lambda trials, *_, **__: {trial.name: "its losses are no numbers" for trial in trials}
+    )
+    found = findings(tmp_path, "strong-g", "strong-d")
+    assert {key: one.word for key, one in found.items()} == {"strong-g": "holds", "strong-d": "holds"}
 
 
 def test_a_run_that_diverged_counts_beside_those_that_did_not(tmp_path: Path) -> None:

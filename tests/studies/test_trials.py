@@ -59,13 +59,33 @@ def test_trials_are_trained_side_by_side_once_and_one_that_diverges_stops_no_oth
     trials = [Trial(f"seed-{seed}", recipe({"training.seed": seed})) for seed in (0, 1)]
     trials.append(Trial("wild", recipe(wild)))
     first = Listener()
-    train_trials(trials, tmp_path, DATA, workers=2, watcher=first)
+    diverged = train_trials(trials, tmp_path, DATA, workers=2, watcher=first)
     assert first.told(Done) == {"seed-0", "seed-1"}
     assert first.told(Diverged) == {"wild"}
     assert [trial.folder(tmp_path).is_finished for trial in trials] == [True, True, False]
+    assert diverged.keys() == {"wild"}
     again = Listener()
-    train_trials(trials[:2], tmp_path, DATA, watcher=again)
+    assert train_trials(trials, tmp_path, DATA, watcher=again) == diverged  # nor is what diverged trained again
     assert again.heard_all == []
+
+
+def test_what_another_version_saw_diverge_is_trained_again(tmp_path: Path) -> None:
+    trial = Trial("a", recipe())
+    trial.verdict(tmp_path).write_text('{"version": "0.0.0", "sentence": "its weights are no numbers"}')
+    assert train_trials([trial], tmp_path, DATA, workers=1) == {}
+    assert trial.folder(tmp_path).is_finished
+
+
+def test_a_run_on_other_images_of_that_name_is_refused(tmp_path: Path) -> None:
+    trial = Trial("a", recipe())
+    write_run(trial.folder(tmp_path).path, settings={**SHORT, "record.accuracy": "1/1 run", "data.sha256": "0" * 64})
+    with pytest.raises(RunError, match="learned from other images than tiny holds now"):
+        train_trials([trial], tmp_path, DATA)
+
+
+def test_a_cluster_counts_its_own_cores(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="leave one out"):
+        train_trials([Trial("a", recipe())], tmp_path, DATA, workers=2, cluster="auto")
 
 
 def test_ctrl_c_saves_what_is_under_way_and_the_same_call_goes_on(tmp_path: Path) -> None:

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from digitforge.studies.worker import Message
 
 _PLACE = "runs/study-{}"
+_GALLERY = Path("runs/gallery")
 _NEEDED = ("jinja2", "scipy")  # of the extra `train`, besides what training needs
 
 study = typer.Typer(add_completion=False, no_args_is_help=True, help="Answer the documents' questions with numbers.")
 
 Quick = Annotated[bool, typer.Option("--quick", help="A few minutes: shows the way, and settles nothing.")]
 DataName = Annotated[str, typer.Option(help="A data set's name, or a path to your own.")]
-Workers = Annotated[int | None, typer.Option(help="Trainings side by side.", show_default="one a core")]
+Workers = Annotated[int | None, typer.Option(help="Trainings side by side on this machine.", show_default="one a core")]
 Cluster = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Train on this Ray cluster.", show_default="none")]
 
 
@@ -75,19 +76,25 @@ def claims(
     quick: Quick = False,
     data: DataName = "mnist",
     only: Annotated[str | None, typer.Option(help="Keys of claims, such as slow-d.", show_default="all")] = None,
-    runs: Annotated[Path, typer.Option(help="A folder of runs to read where they fit.")] = Path("runs/gallery"),
+    runs: Annotated[
+        Path | None,
+        typer.Option(help="A folder of runs to read where they fit.", show_default="runs/gallery where it is there"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/study-claims")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
 ) -> None:
     """Hold what the documents claim against runs: those of a gallery, and trainings of what it lacks."""
     _check_installed()
+    from digitforge.errors import UserError
     from digitforge.studies.claims import FULL, QUICK, study_claims
 
+    if runs is not None and not runs.is_dir():
+        raise UserError(f"there is no folder {runs} to read runs from; leave --runs out to train them all")
     place = out or Path(_PLACE.format("claims-quick" if quick else "claims"))
     with _shown(workers, cluster) as how:
         outcome = study_claims(
-            place, data, extent=QUICK if quick else FULL, only=_listed(only or ""), runs=runs, how=how
+            place, data, extent=QUICK if quick else FULL, only=_listed(only or ""), runs=runs or _GALLERY, how=how
         )
     _report(outcome, place)
 

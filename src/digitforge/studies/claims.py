@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -17,7 +18,7 @@ from digitforge.studies import (
     document_003,
     document_004,
 )
-from digitforge.studies.claim_runs import Extent, gather, plan_runs
+from digitforge.studies.claim_runs import Extent, gather, plan_runs, runaways
 from digitforge.studies.evidence import Evidence, Need
 from digitforge.studies.finding import NOTICED, Claim, Finding, settle
 from digitforge.studies.intervals import Word
@@ -54,18 +55,21 @@ def study_claims(
     Raises UserError for an unknown claim, and what training and measuring raise.
     """
     how, folder, chosen = how or How(), StudyFolder(Path(out)), _chosen(only)
-    data_set = load_data(data, progress=how.progress)
+    data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
     measures = Measures(
         folder.measured, data_set, extent.count, extent.digit_count, notify=how.notify, free_draws=RARE_DRAWS
     )
     measures.check()
-    folder.create()
+    folder.create("claims")
     needs = {role: NEEDS[role] for claim in chosen for role in claim.roles}
     plan = plan_runs(needs, data, data_set, extent, Path(runs))
     trials = list({one.trial.name: one.trial for one in plan if one.trial}.values())
-    train_trials(trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher)
-    evidence = Evidence(needs, gather(plan, folder, measures))
+    diverged = train_trials(
+        trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher
+    )
+    evidence = Evidence(needs, gather(plan, folder, measures), runaways(plan, diverged))
     outcome = _outcome([settle(claim, evidence) for claim in chosen], evidence, data, extent)
+    outcome = replace(outcome, diverged=diverged)
     publish(outcome, folder)
     return outcome
 

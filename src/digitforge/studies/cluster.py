@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import shutil
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from digitforge.data import DataSet
-from digitforge.errors import DigitforgeError, DivergenceError, UserError
+from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, UserError
 from digitforge.files import make_folder
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
@@ -60,7 +61,10 @@ def train_away(recipe: Recipe, data: DataSet) -> bytes:
     from digitforge.training.train import train
 
     with tempfile.TemporaryDirectory() as place:
-        folder = train(recipe, data, out=Path(place) / recipe.name)
+        try:
+            folder = train(recipe, data, out=Path(place) / recipe.name)
+        except InterruptionError:  # the machine is being taken away: to Ray a lost one, so that another begins anew
+            os._exit(1)
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
             for path in sorted(folder.path.rglob("*")):

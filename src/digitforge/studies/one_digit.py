@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from digitforge.data import DataSet, load_data
@@ -83,12 +83,14 @@ def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL,
     measuring raise.
     """
     how, folder = how or How(), StudyFolder(Path(out))
-    data_set = load_data(data, progress=how.progress)
+    data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
     _check(design, data_set)
     groups = {name: trials_of(name, data, design) for name in design.recipes}
-    folder.create()
+    folder.create("one-digit")
     trials = [trial for group in groups.values() for some in group.values() for trial in some]
-    train_trials(trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher)
+    diverged = train_trials(
+        trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher
+    )
     measures = Measures(folder.measured, data_set, digit_count=design.count, notify=how.notify)
     compared = {name: _group(name, trials, folder, measures, design) for name, trials in groups.items()}
     parts = tuple((name, tuple(findings_of(group, design.quality, design.seeds))) for name, group in compared.items())
@@ -100,6 +102,7 @@ def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL,
         about=_about(design),
         parts=parts,
         runs=runs,
+        diverged=diverged,
         settings={
             "data": data,
             "digits": list(design.digits),

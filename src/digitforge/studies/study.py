@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from digitforge import __version__
 from digitforge.data import Progress
-from digitforge.errors import OutputError
+from digitforge.errors import OutputError, RecipeError, RunError
 from digitforge.files import make_folder, write_whole
 from digitforge.metrics.real import Notify
 from digitforge.report.study_page import Bar, ShownFinding, StudiedTraining, StudyPart, study_page
@@ -36,6 +36,11 @@ class StudyFolder:
         return self.path / "measured"
 
     @property
+    def marker(self) -> Path:
+        """Which study this is, before it has any results."""
+        return self.path / "study.json"
+
+    @property
     def results(self) -> Path:
         """Every finding as JSON."""
         return self.path / "results.json"
@@ -45,14 +50,24 @@ class StudyFolder:
         """Every finding on one page."""
         return self.path / "report.html"
 
-    def create(self) -> None:
-        """Make the folder; one that holds a study goes on. Raises OutputError where it holds anything else."""
+    def create(self, study: str) -> None:
+        """Make the folder; one that holds this study goes on. Raises OutputError where it holds anything else."""
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file; choose another --out")
-        strange = self.path.is_dir() and any(self.path.iterdir()) and not self.runs.is_dir()
-        if strange:
-            raise OutputError(f"{self.path} holds something else than a study; choose another --out")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            held = self._held()
+            if held != study:
+                what = "something else than a study" if held is None else f"the study {held}"
+                raise OutputError(f"{self.path} holds {what}; choose another --out")
         make_folder(self.runs)
+        write_whole(self.marker, json.dumps({"study": study}).encode())
+
+    def _held(self) -> str | None:
+        """The study that is in the folder, if there is one."""
+        try:
+            return str(json.loads(self.marker.read_bytes())["study"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,7 @@ class Outcome:
     """What a study came to.
 
     about: sentences on how it was carried out. parts: findings under headings. runs: by the name that they have in it.
+    diverged: trainings whose numbers ran away, by their names, and how.
     """
 
     study: str
@@ -83,6 +99,7 @@ class Outcome:
     about: tuple[str, ...]
     parts: tuple[tuple[str, tuple[Finding, ...]], ...]
     runs: dict[str, RunFolder]
+    diverged: Mapping[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -93,12 +110,13 @@ class Outcome:
 
 def publish(outcome: Outcome, folder: StudyFolder, more: Sequence[StudyPart] = ()) -> None:
     """Write the results and the page; more: what the page shows before the findings."""
-    trainings = [_training(name, run) for name, run in outcome.runs.items()]
+    trainings = [one for name, run in outcome.runs.items() if (one := _training(name, run))]
+    about = [*outcome.about, *(f"Training {name} did not end: {how}" for name, how in outcome.diverged.items())]
     table = {
         "study": outcome.study,
         "version": __version__,
         "settings": outcome.settings,
-        "about": list(outcome.about),
+        "about": about,
         "findings": [finding.as_dict() for finding in outcome.findings],
         "runs": [
             {"name": one.name, "recipe": one.recipe, "seed": one.seed, "images": one.images, "seconds": one.seconds}
@@ -107,7 +125,7 @@ def publish(outcome: Outcome, folder: StudyFolder, more: Sequence[StudyPart] = (
     }
     write_whole(folder.results, json.dumps(table, indent=2, ensure_ascii=False, allow_nan=False).encode())
     parts = [StudyPart(title, tuple(map(shown_finding, findings))) for title, findings in outcome.parts]
-    page = study_page(outcome.title, outcome.lead, outcome.about, [*more, *parts], trainings)
+    page = study_page(outcome.title, outcome.lead, about, [*more, *parts], trainings)
     write_whole(folder.report, page.encode())
 
 
@@ -144,8 +162,12 @@ def _bar(condition: Condition) -> Bar:
     )
 
 
-def _training(name: str, run: RunFolder) -> StudiedTraining:
-    recipe, last = run.read_recipe(), run.read_stats()[-1]
+def _training(name: str, run: RunFolder) -> StudiedTraining | None:
+    """A training as the page lists it; None where its statistics cannot be read any more."""
+    try:
+        recipe, last = run.read_recipe(), run.read_stats()[-1]
+    except (RunError, RecipeError, IndexError):
+        return None
     return StudiedTraining(
         name, recipe.name, recipe.training.seed, int(last["images"]), float(last["clock"]["seconds"]), recipe.data.name
     )

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from digitforge import __version__
 from digitforge.data import DataSet
 from digitforge.errors import DigitforgeError, InterruptionError, RunError, UserError
+from digitforge.files import make_folder, write_whole
 from digitforge.onnx_file import available_cores
 from digitforge.recipe import LENGTHS, Recipe
 from digitforge.runs import RunFolder
 from digitforge.studies.crew import Crew, train_all
-from digitforge.studies.worker import Job, Message, Task, work
+from digitforge.studies.worker import Diverged, Job, Message, Task, work
 from digitforge.training.interruption import Interruption
 
 _HASH_LETTERS = 8  # of a trial's hash in its folder's name
@@ -60,6 +62,11 @@ class Trial:
         """Its run below a folder; the hash in the name keeps it apart from the like of another study."""
         return RunFolder(place / f"{self.name}-{self.identity[:_HASH_LETTERS]}")
 
+    def verdict(self, place: Path) -> Path:
+        """The file that says how its numbers ran away, where they did: beside its run, which may not have begun."""
+        folder = self.folder(place).path
+        return folder.with_name(f"{folder.name}.diverged.json")
+
     def images(self, data: DataSet) -> int:
         """Real images that it shows to D."""
         recipe, digits = self.recipe, data.train
@@ -100,30 +107,46 @@ def train_trials(
     workers: int | None = None,
     cluster: str | None = None,
     watcher: Watcher | None = None,
-) -> None:
+) -> dict[str, str]:
     """Bring every trial's run below a folder to its end; what is finished there is left as it is.
 
     workers: trained side by side, by default one a core; each computes with one thread, as the trials should say.
     cluster: the address of a Ray cluster whose machines train instead.
-    A trial whose numbers run away is left unfinished, and the others go on. Raises InterruptionError after a signal,
-    RunError where a folder holds something else, and the error of a trial that fails otherwise.
+    Returns what became of the trials whose numbers ran away, by their names: they are left unfinished, the others go
+    on, and this version does not train them to the same end again. Raises InterruptionError after a signal, RunError
+    where a folder holds something else, UserError for settings that do not go together, and the error of a trial that
+    fails otherwise.
     """
     if workers is not None and workers < 1:
         raise UserError(f"a study needs at least one worker, not {workers}")
+    if workers is not None and cluster is not None:
+        raise UserError("--workers counts trainings on this machine, and --cluster uses all its cores; leave one out")
     folders = {trial.name: trial.folder(place) for trial in trials}
     if len(folders) < len(trials):
         raise UserError("two trainings of a study have one name; name each digit and recipe once")
     for trial in trials:
-        _check_own(trial, folders[trial.name])
-    tasks = [Task(one.name, folders[one.name], one.recipe) for one in trials if not folders[one.name].is_finished]
+        _check_own(trial, folders[trial.name], data)
+    diverged = {one.name: sentence for one in trials if (sentence := _divergence(one.verdict(place)))}
+    ended = [one.name for one in trials if one.name in diverged or folders[one.name].is_finished]
+    tasks = [Task(one.name, folders[one.name], one.recipe) for one in trials if one.name not in ended]
     if not tasks:
-        return
+        return diverged
+    verdicts = {one.name: one.verdict(place) for one in trials}
+
+    def hear(message: Message) -> None:
+        if isinstance(message, Diverged):
+            diverged[message.name] = message.sentence
+            table = {"version": __version__, "sentence": message.sentence}
+            write_whole(verdicts[message.name], json.dumps(table, indent=2).encode())
+        if watcher is not None:
+            watcher.heard(message)
+
+    make_folder(place)
     if watcher is not None:
-        names = [trial.name for trial in trials]
-        watcher.started(place, names, [name for name in names if folders[name].is_finished])
+        watcher.started(place, [trial.name for trial in trials], ended)
     try:
         with Interruption() as interruption:
-            _train(tasks, data, workers, cluster, watcher, interruption)
+            _train(tasks, data, workers, cluster, hear, interruption)
             if interruption.asked:
                 raise InterruptionError(
                     f"stopped; what is done is saved in {place}: {_WAY_ON}", 128 + interruption.asked
@@ -131,6 +154,7 @@ def train_trials(
     finally:
         if watcher is not None:
             watcher.ended()
+    return diverged
 
 
 def _train(
@@ -138,13 +162,9 @@ def _train(
     data: DataSet,
     workers: int | None,
     cluster: str | None,
-    watcher: Watcher | None,
+    hear: Callable[[Message], None],
     interruption: Interruption,
 ) -> None:
-    def hear(message: Message) -> None:
-        if watcher is not None:
-            watcher.heard(message)
-
     if cluster is not None:
         from digitforge.studies.cluster import train_on_cluster
 
@@ -156,10 +176,26 @@ def _train(
         train_all(crew, tasks, hear, interruption)
 
 
-def _check_own(trial: Trial, folder: RunFolder) -> None:
-    """Raise RunError where a trial's folder holds another run."""
-    if folder.recipe.is_file() and not is_alike(folder.read_recipe(), trial.recipe):
+def _check_own(trial: Trial, folder: RunFolder, data: DataSet) -> None:
+    """Raise RunError where a trial's folder holds another run, or one that learned from other images."""
+    if not folder.recipe.is_file():
+        return
+    found = folder.read_recipe()
+    if not is_alike(found, trial.recipe):
         raise RunError(f"{folder.path} holds another run than the study's own; choose another --out")
+    if found.data.sha256 not in ("", data.train.sha256):
+        raise RunError(
+            f"the run in {folder.path} learned from other images than {data.name} holds now; choose another --out"
+        )
+
+
+def _divergence(verdict: Path) -> str | None:
+    """How a trial's numbers ran away, as this version found; None where they did not, or another version said so."""
+    try:
+        told = json.loads(verdict.read_bytes())
+        return str(told["sentence"]) if told["version"] == __version__ else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def finished_runs(places: Sequence[Path]) -> list[tuple[RunFolder, Recipe]]:

@@ -2,7 +2,7 @@
 
 A sign has to last before it is spoken of, and early in a run nothing is: every generator begins far off, and every
 discriminator begins by winning. The bounds were set on the finished runs of this package's recipes. Frechet distances
-in the pinned classifier's features: 110 at the start of each run; 0.2 (express), 7 (raschka) and 11 (upsample) where
+in the pinned classifier's features: 110 at the start of each run; 0.1 (express), 7 (raschka) and 11 (upsample) where
 digits are readable; 28 to 42 where they are blots.
 """
 
@@ -22,7 +22,7 @@ Line = Mapping[str, Any]  # of statistics, as `stats.jsonl` has it
 _WARM_UP = 0.1  # share of the run of which nothing is said
 _SPAN = 0.1  # share of the run that a sign lasts, however dense the measurements, ...
 _ACCURACIES = 3  # ... and so many measurements of D in a row, which swings from one to the next, ...
-_FIGURES = 2  # ... or so many of the figures: by default there are five in a run, each from the same latents
+_FIGURES = 2  # ... or so many of the figures: by default there are ten in a run, each from the same latents
 _LINES = 3  # in a row for losses, means over a tick each: they run away faster than a tenth of a run
 
 _NEAR_PERFECT = 0.95  # of each kind of image judged rightly; a D that teaches seldom stays above it for long
