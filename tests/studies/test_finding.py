@@ -55,6 +55,32 @@ def test_what_is_missing_leaves_a_claim_open_and_says_what_it_is() -> None:
     assert "dcgan-svhn" in found.sentence
 
 
+def test_a_figure_that_has_no_ratio_leaves_a_claim_open() -> None:
+    found = settle(claim(Condition("a", (0.0, 1.0, 1.0), BETTER, is_ratio=True)), NOTHING)
+    assert (found.word, found.conditions) == ("cannot be told", ())
+    assert "no ratio" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("may_diverge", "word", "reasons"),
+    [((), "cannot be told", ("3 of 3 runs of wild diverged",)), (("wild",), "holds", ())],
+)
+def test_runs_that_diverged_count_where_a_claim_is_about_them(
+    may_diverge: tuple[str, ...], word: Word, reasons: tuple[str, ...]
+) -> None:
+    about = Claim(
+        "a",
+        "004",
+        "It collapses.",
+        "By looking.",
+        ("wild",),
+        lambda evidence: [Condition("a", (1.0, 1.0, 1.0), ABOVE)],
+        may_diverge=may_diverge,
+    )
+    found = settle(about, Evidence({}, {}, {"wild": 3}))
+    assert (found.word, found.reasons) == (word, reasons)
+
+
 @pytest.mark.parametrize(
     ("ratio", "bound", "word"),
     [

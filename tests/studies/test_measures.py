@@ -68,6 +68,36 @@ def test_a_digit_that_an_unconditional_model_hardly_draws_is_left_out(tmp_path: 
     assert 0 < len(found) < 10  # grey images are read as few digits
 
 
+def test_a_digit_that_is_drawn_seldom_is_measured_where_more_are_drawn(tmp_path: Path) -> None:
+    run, digits = finished(tmp_path, False), list("0123456789")
+    few, many = (Measures(tmp_path / "measured", DATA, 40, 10, free_draws=times) for times in (3, 300))
+    assert set(few.of_digits(run, 300, digits)) < set(many.of_digits(run, 300, digits))
+
+
+def test_what_is_kept_is_read_even_where_it_is_empty(tmp_path: Path) -> None:
+    said: list[str] = []
+    measures, run = Measures(tmp_path / "measured", DATA, 40, 10, said.append, free_draws=1), finished(tmp_path, False)
+    assert measures.of_digits(run, 300, ["9"]) == measures.of_digits(run, 300, ["9"]) == {}
+    assert len([line for line in said if "measuring" in line]) == 1
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        Digits(np.zeros((4, 1, 16, 16), np.uint8), np.arange(4)),
+        Digits(np.zeros((4, 1, 28, 28), np.uint8), np.arange(4) % 2, ("shirt", "shoe")),
+    ],
+)
+def test_data_that_nothing_reads_are_told_at_once(tmp_path: Path, train: Digits) -> None:
+    with pytest.raises(DataError, match="no classifier here reads"):
+        Measures(tmp_path / "measured", DataSet("odd", train, None)).check()
+
+
+def test_colour_data_have_their_own_reader(tmp_path: Path) -> None:
+    colour = Digits(np.zeros((4, 3, 32, 32), np.uint8), np.arange(4))
+    Measures(tmp_path / "measured", DataSet("colour", colour, None)).check()
+
+
 def test_sureness_is_told_of_drawn_and_of_real_images(tmp_path: Path) -> None:
     found = Measures(tmp_path / "measured", DATA, 40, 10).readings(finished(tmp_path), 300)
     assert sum(one["n"] for one in found["drawn"].values()) == 40
@@ -114,5 +144,8 @@ def test_evidence_tells_what_is_lacking(tmp_path: Path) -> None:
     run = StudiedRun(write_run(tmp_path / "a"), 0, 300, 100.0, Measures(tmp_path, DATA), ("learned from grey",))
     evidence = Evidence({"plain": Need("dcgan"), "later": Need("no-such-recipe")}, {"plain": [run]})
     assert evidence.shortfalls(["plain"], 3) == ["1 of 3 seeds of plain", "learned from grey"]
+    lossy = Evidence(evidence.needs, evidence.runs, {"plain": 2})
+    assert lossy.shortfalls(["plain"], 3) == ["2 of 3 runs of plain diverged", "learned from grey"]
+    assert lossy.shortfalls(["plain"], 3, ["plain"]) == ["learned from grey"]
     with pytest.raises(MissingError, match="a recipe that this release does not have"):
         evidence.of("later")

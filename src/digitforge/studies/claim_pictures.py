@@ -1,15 +1,22 @@
-"""Pictures that show a claim besides its figures: sheets over training, sheets of models, curves."""
+"""Pictures that show a claim besides its figures: sheets over training, sheets of models, copies, curves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from digitforge.report.copies import copies_of
 from digitforge.report.plates import Plate, curves_plate, png_plate
 from digitforge.runs import image_count
+from digitforge.sheets import png_bytes
 from digitforge.studies.evidence import Evidence
 
 Pictures = Callable[[Evidence], Sequence[Plate]]
+
+
+def together(*pictures: Pictures) -> Pictures:
+    """Pictures one after another."""
+    return lambda evidence: [plate for draw in pictures for plate in draw(evidence)]
 
 
 def over_training(role: str, *epochs: float) -> Pictures:
@@ -43,6 +50,21 @@ def models(*roles: str) -> Pictures:
                 content = run.folder.final_sheet.read_bytes()
                 plates.append(png_plate(content, f"{role}, seed {run.seed}, at its end", alt))
         return plates
+
+    return draw
+
+
+def copies(role: str) -> Pictures:
+    """What the first run of a role draws that is most like a training image, each beside that one."""
+
+    def draw(evidence: Evidence) -> list[Plate]:
+        run = evidence.of(role)[0]
+        model = run.measures.model(run.folder, run.snapshot_after())
+        sheet = copies_of(model, run.figures(details=True), run.measures.data)
+        if sheet is None:
+            return []
+        caption = f"{role}, seed {run.seed}: what is most like a training image, each at the left of that one"
+        return [png_plate(png_bytes(sheet), caption, f"Images that {role} drew, beside training images.")]
 
     return draw
 

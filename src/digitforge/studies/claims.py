@@ -2,75 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from digitforge.data import DataSet, load_data
+from digitforge.data import load_data
 from digitforge.errors import UserError
-from digitforge.metrics.evaluate import COUNT
-from digitforge.recipe import Recipe, load_recipe, nearest
-from digitforge.runs import RunFolder
-from digitforge.studies import document_001, document_002, document_002_svhn, document_003, document_004
-from digitforge.studies.evidence import SEEDS, Evidence, Need, StudiedRun, near_snapshot
+from digitforge.recipe import nearest
+from digitforge.studies import (
+    document_001,
+    document_002,
+    document_002_svhn,
+    document_002_wgan,
+    document_003,
+    document_004,
+)
+from digitforge.studies.claim_runs import Extent, gather, plan_runs, runaways
+from digitforge.studies.evidence import Evidence, Need
 from digitforge.studies.finding import NOTICED, Claim, Finding, settle
 from digitforge.studies.intervals import Word
 from digitforge.studies.measures import Measures
 from digitforge.studies.study import How, Outcome, StudyFolder, publish
-from digitforge.studies.trials import Trial, find_run, is_alike, train_trials
+from digitforge.studies.trials import train_trials
 
 DATA = "mnist"  # what the documents' claims are about, but those of SVHN
 GALLERY = Path("runs/gallery")
-QUICK_IMAGES = 4096  # that each D sees in a quick study: sixteen batches of the largest recipe
+QUICK_IMAGES = 5120  # that D sees in a quick study's longest stand-ins: twenty batches of the largest recipe
 QUICK_COUNT = 1000  # images drawn for each measure of it
-_NARROWER = 4  # times that a quick study's networks are narrower
-_QUICK_RECORD: Mapping[str, object] = {
-    "record.tick": "1/40 run",
-    "record.accuracy": "1/10 run",
-    "record.accuracy_images": 200,
-    "record.figures": "1/5 run",
-    "record.figure_images": 200,
-    "record.sheet": "1/10 run",
-    "record.snapshot": "1/10 run",
-}
+QUICK_DIGIT_COUNT = 50  # of which are of one digit
+RARE_DRAWS = 100  # images drawn for each of a digit that is wanted: one that is rarer than that cannot be measured
+FULL, QUICK = Extent(), Extent(1, QUICK_IMAGES, QUICK_COUNT, QUICK_DIGIT_COUNT)
 
-_MODULES = (document_001, document_002, document_002_svhn, document_003, document_004)
+_MODULES = (document_001, document_002, document_002_wgan, document_002_svhn, document_003, document_004)
 CLAIMS: tuple[Claim, ...] = tuple(claim for module in _MODULES for claim in module.CLAIMS)
 NEEDS: dict[str, Need] = {role: need for module in _MODULES for role, need in module.NEEDS.items()}
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much a study of claims does.
-
-    seeds: runs of each role. quick_images: length of the narrow stand-ins that are trained for what is not found; None:
-    what is lacking is trained as described, which takes days. count: images drawn for a measure.
-    """
-
-    seeds: int = SEEDS
-    quick_images: int | None = None
-    count: int = COUNT
-
-
-FULL, QUICK = Extent(), Extent(1, QUICK_IMAGES, QUICK_COUNT)
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A run that a role asks for: what it is to be, and where it was found, or what is trained in its place.
-
-    images, epochs: of the need, in full. scale: images of the stand-in for one of them.
-    """
-
-    role: str
-    seed: int
-    full: Trial
-    images: int
-    epochs: float
-    found: RunFolder | None
-    trial: Trial | None
-    scale: float
 
 
 def study_claims(
@@ -90,6 +56,10 @@ def study_claims(
     """
     how, folder, chosen = how or How(), StudyFolder(Path(out)), _chosen(only)
     data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
+    measures = Measures(
+        folder.measured, data_set, extent.count, extent.digit_count, notify=how.notify, free_draws=RARE_DRAWS
+    )
+    measures.check()
     folder.create("claims")
     needs = {role: NEEDS[role] for claim in chosen for role in claim.roles}
     plan = plan_runs(needs, data, data_set, extent, Path(runs))
@@ -97,121 +67,11 @@ def study_claims(
     diverged = train_trials(
         trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher
     )
-    measures = Measures(folder.measured, data_set, extent.count, notify=how.notify)
-    evidence = Evidence(needs, gather(plan, folder, measures))
+    evidence = Evidence(needs, gather(plan, folder, measures), runaways(plan, diverged))
     outcome = _outcome([settle(claim, evidence) for claim in chosen], evidence, data, extent)
     outcome = replace(outcome, diverged=diverged)
     publish(outcome, folder)
     return outcome
-
-
-def plan_runs(needs: Mapping[str, Need], data: str, data_set: DataSet, extent: Extent, runs: Path) -> list[Planned]:
-    """For each role and seed what is to be read or trained; roles that are the beginning of others share their runs."""
-    planned = []
-    trained = {role: need for role, need in needs.items() if need.is_known and need.is_trained}
-    for role, need in needs.items():
-        for seed in range(extent.seeds) if need.is_known else ():
-            name = data if need.is_trained else load_recipe(need.recipe).data.name
-            recipe = need.asked(seed).with_settings({"data.name": name, "compute.threads": 1})
-            full = Trial(f"{role}-{seed}", recipe)
-            if not need.is_trained:
-                planned += _only_read(role, seed, full, runs)
-                continue
-            images = full.images(data_set)
-            epochs = recipe.training.epochs or 1.0
-            found = None if need.is_own else _found(need, full, images, data_set, runs)
-            trial, scale = (None, 1.0) if found else _to_train(role, seed, trained, full, data_set, extent)
-            planned.append(Planned(role, seed, full, images, epochs, found, trial, scale))
-    return planned
-
-
-def gather(plan: Sequence[Planned], folder: StudyFolder, measures: Measures) -> dict[str, list[StudiedRun]]:
-    """The runs of each role that have come to their end."""
-    runs: dict[str, list[StudiedRun]] = {}
-    for one in plan:
-        run = one.found or (one.trial.folder(folder.runs) if one.trial else None)
-        if run is None or not run.is_finished:
-            continue
-        pretraining = one.full.recipe.training.pretrain_images
-        runs.setdefault(one.role, []).append(
-            StudiedRun(
-                run,
-                one.seed,
-                images=round(one.images * one.scale),
-                epoch_images=(one.images - pretraining) / one.epochs * one.scale,
-                measures=measures,
-                shortfalls=tuple(_shortfalls(one)),
-            )
-        )
-    return runs
-
-
-def narrowed(recipe: Recipe, settings: Mapping[str, object], scale: float) -> Recipe:
-    """A stand-in for a recipe: as many times shorter as `scale` says, narrower, and hardly recorded.
-
-    settings: those that its role asks for, which stay.
-    """
-    networks, training = recipe.networks, recipe.training
-    changes: dict[str, object] = dict(_QUICK_RECORD)
-    for key in ("generator_width", "discriminator_width"):
-        changes[f"networks.{key}"] = max(1, getattr(networks, key) // _NARROWER)
-    changes["training.pretrain_images"] = round(training.pretrain_images * scale)
-    kept = {key: value for key, value in settings.items() if key.startswith("record.")}
-    return recipe.with_settings({**changes, **kept})
-
-
-def _to_train(
-    role: str, seed: int, needs: Mapping[str, Need], full: Trial, data_set: DataSet, extent: Extent
-) -> tuple[Trial, float]:
-    """The trial that gives a role its run, which is that of the longest role that begins alike; and its scale."""
-    longest, images = full, full.images(data_set)
-    for other, need in needs.items():
-        recipe = need.asked(seed).with_settings({"data.name": full.recipe.data.name, "compute.threads": 1})
-        one = Trial(f"{other}-{seed}", recipe)
-        is_shared = not (needs[role].is_own or need.is_own or recipe.has_schedule)
-        if is_shared and is_alike(recipe, full.recipe) and one.images(data_set) > images:
-            longest, images = one, one.images(data_set)
-    if extent.quick_images is None:
-        return longest, 1.0
-    scale = extent.quick_images / images
-    settings = needs[longest.name.removesuffix(f"-{seed}")].settings
-    recipe = narrowed(longest.recipe, settings, scale).with_settings({"training.images": extent.quick_images})
-    return Trial(f"quick-{longest.name}", recipe), scale
-
-
-def _found(need: Need, full: Trial, images: int, data_set: DataSet, runs: Path) -> RunFolder | None:
-    """A run elsewhere that is the role's, with every snapshot that its claims ask for."""
-    found = find_run(full, data_set, [runs])
-    if found is None:
-        return None
-    training = full.recipe.training
-    each = (images - training.pretrain_images) / (training.epochs or 1)
-    moments = [images, *(training.pretrain_images + epochs * each for epochs in need.stages)]
-    has_all = all(near_snapshot(found, moment, images, training.batch_size) is not None for moment in moments)
-    return found if has_all else None
-
-
-def _only_read(role: str, seed: int, full: Trial, runs: Path) -> list[Planned]:
-    """A run of a role that no study trains, whose data may not be at hand."""
-    for path in sorted(runs.iterdir()) if runs.is_dir() else ():
-        run = RunFolder(path)
-        if run.is_finished and run.recipe.is_file():
-            recipe = run.read_recipe()
-            epochs = full.recipe.training.epochs
-            if is_alike(recipe, full.recipe) and recipe.training.images and epochs:
-                return [Planned(role, seed, full, recipe.training.images, epochs, run, None, 1.0)]
-    return []
-
-
-def _shortfalls(one: Planned) -> list[str]:
-    """In what a run differs from what its document describes."""
-    described = load_recipe(one.full.recipe.name).data.name
-    reasons = []
-    if one.full.recipe.data.name != described:
-        reasons.append(f"learned from {one.full.recipe.data.name}, not from {described}")
-    if one.trial is not None and one.scale != 1:
-        reasons.append(f"networks {_NARROWER} times as narrow that saw few images stand in for what was not found")
-    return reasons
 
 
 def _chosen(only: Sequence[str]) -> list[Claim]:
@@ -256,7 +116,7 @@ def _about(extent: Extent) -> tuple[str, ...]:
     ]
     if extent.quick_images is not None:
         sentences.append(
-            f"This study was quick: what was not found was trained narrowed and for {extent.quick_images:,} images, "
-            "which shows the way that a study takes, and nothing of the documents."
+            f"This study was quick: what was not found was trained narrowed and for {extent.quick_images:,} images at "
+            "most, which shows the way that a study takes, and nothing of the documents."
         )
     return tuple(sentences)

@@ -72,7 +72,7 @@ CLAIMS = (
         "50-epochs",
         "001",
         "50 epochs are enough.",
-        "It holds if the last ten of them lowered the distance to real images by less than a quarter.",
+        "It holds if the last ten of them lowered the distance to real images by less than a fifth.",
         ("upsample",),
         _enough_epochs,
         pictures=over_training("upsample", 10, _BEFORE, _EPOCHS),
@@ -82,7 +82,7 @@ CLAIMS = (
         "001",
         "It helps if the discriminator first learns alone to tell digits from noise.",
         "The recipe with and without that lesson, with as many images shown afterwards. It holds if the distance to "
-        "real images is more than a quarter lower with it.",
+        "real images is more than a fifth lower with it.",
         ("upsample", "upsample-no-pretraining"),
         _pretraining,
         pictures=models("upsample", "upsample-no-pretraining"),

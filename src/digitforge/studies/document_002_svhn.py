@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from digitforge.studies.claim_pictures import curves, models
 from digitforge.studies.evidence import Evidence, MissingError, Need, StudiedRun
-from digitforge.studies.finding import ABOVE, Claim, Condition
+from digitforge.studies.finding import ABOVE, AS_VARIED, Claim, Condition
 from digitforge.studies.intervals import Region
 
 _TURN = 50  # epochs after which the document saw D's loss rise
 _HARDER = Region(low=1.0)
+_BOTH = Region(0.1, 0.9)  # shares of a kind between which both kinds are seen: at least one image in ten of each
 
 # 200 epochs of 73,257 colour images take a processor days, so that a study reads such runs and never begins one.
 NEEDS = {"dcgan-svhn": Need("dcgan-svhn", is_trained=False)}
 
 
 def _harder(evidence: Evidence) -> Sequence[Condition]:
-    def in_floors(run: StudiedRun) -> float:
-        ratio = run.figures()["ratio"]
-        if ratio is None:
-            raise MissingError(f"{run.folder.path.name} has no floor to be held against")
-        return float(ratio)
-
-    svhn, mnist = (evidence.each(role, in_floors) for role in ("dcgan-svhn", "dcgan"))
+    svhn, mnist = (evidence.each(role, lambda run: run.floors()) for role in ("dcgan-svhn", "dcgan"))
     says = "DCGAN's distance on SVHN over that on MNIST, each in its own floor"
-    return [Condition(says, svhn, _HARDER, mnist, is_ratio=True)]
+    return [Condition(says, svhn, _HARDER, mnist, is_ratio=True, n=evidence.count("dcgan-svhn"))]
 
 
 def _loss_rises(evidence: Evidence) -> Sequence[Condition]:
@@ -41,12 +36,29 @@ def _loss_rises(evidence: Evidence) -> Sequence[Condition]:
     return [Condition(says, evidence.each("dcgan-svhn", rise), ABOVE)]
 
 
-def _no_judge(what: str) -> Callable[[Evidence], Sequence[Condition]]:
-    def measure(evidence: Evidence) -> Sequence[Condition]:
-        evidence.of("dcgan-svhn")
-        raise MissingError(f"no judge here tells {what}")
+def _colours(evidence: Evidence) -> Sequence[Condition]:
+    def spread(run: StudiedRun) -> float:
+        found = _detail(run, "colour_spread", "how varied colours are")
+        return float(found["value"] / found["real"])
 
-    return measure
+    says, values = "spread of images' mean colours over that of real ones", evidence.each("dcgan-svhn", spread)
+    return [Condition(says, values, AS_VARIED, is_ratio=True, n=evidence.count("dcgan-svhn"))]
+
+
+def _one_or_two(evidence: Evidence) -> Sequence[Condition]:
+    def crowded(run: StudiedRun) -> float:
+        return float(_detail(run, "crowded", "how many digits an image shows")["value"])
+
+    says = "share of images in which the classifier sees a digit beside the one in the middle"
+    return [Condition(says, evidence.each("dcgan-svhn", crowded), _BOTH, n=evidence.count("dcgan-svhn"))]
+
+
+def _detail(run: StudiedRun, key: str, what: str) -> Mapping[str, float]:
+    """One of the details of a run's images. Raises MissingError where their reader does not tell it."""
+    found: Mapping[str, float] | None = run.figures(details=True)["details"][key]
+    if not found:
+        raise MissingError(f"what read the images of {run.folder.path.name} does not tell {what}")
+    return found
 
 
 CLAIMS = (
@@ -72,18 +84,20 @@ CLAIMS = (
         "svhn-colours",
         "002",
         "On SVHN colours of figure and ground come in varied mixtures.",
-        "It would take a judge that tells figure from ground in drawn colour images.",
+        "How far images' mean colours spread around their mean, over that of real images. It holds if drawn ones have "
+        "more than four fifths of it. Figure and ground are not told apart.",
         ("dcgan-svhn",),
-        _no_judge("the colour of a figure from that of its ground"),
+        _colours,
         pictures=models("dcgan-svhn"),
     ),
     Claim(
         "svhn-one-or-two",
         "002",
         "On SVHN images of one digit and of two both appear.",
-        "It would take a judge that counts digits in drawn images.",
+        "The share of images in which a classifier that learned from rendered house numbers sees a digit beside the "
+        "one in the middle. It holds if that lies between one and nine in ten.",
         ("dcgan-svhn",),
-        _no_judge("how many digits an image shows"),
+        _one_or_two,
         pictures=models("dcgan-svhn"),
     ),
 )

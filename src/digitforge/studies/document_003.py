@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from digitforge.studies.claim_pictures import curves, over_training
+from digitforge.studies.claim_pictures import curves, over_training, together
 from digitforge.studies.evidence import Evidence, Need, StudiedRun
 from digitforge.studies.finding import ABOVE, NO_BETTER, Claim, Condition
 from digitforge.studies.intervals import Region
@@ -25,9 +25,10 @@ NEEDS = {
 def _wins_at_first(evidence: Evidence) -> Sequence[Condition]:
     best = evidence.each("baseline-first-epoch", lambda run: max(_right(run)))
     late = evidence.each("baseline", lambda run: _right(run)[-1])
+    count = evidence.judged("baseline-first-epoch")
     return [
-        Condition("D's best accuracy on real and fake within the first epoch", best, _WINS),
-        Condition("the same less its accuracy at the end", best, ABOVE, late),
+        Condition("D's best accuracy on real and fake within the first epoch", best, _WINS, n=count),
+        Condition("the same less its accuracy at the end", best, ABOVE, late, n=count),
     ]
 
 
@@ -38,6 +39,7 @@ def _stalemate(evidence: Evidence) -> Sequence[Condition]:
             f"D's accuracy on {kind} images in the last quarter less that in the third",
             evidence.each("baseline", _drift(key)),
             _STILL,
+            n=evidence.judged("baseline"),
         )
         for kind, key in kinds.items()
     ]
@@ -72,7 +74,7 @@ CLAIMS = (
         "best of them passes 90 % and lies above the accuracy at the end of all epochs.",
         ("baseline-first-epoch", "baseline"),
         _wins_at_first,
-        pictures=curves("baseline"),
+        pictures=together(curves("baseline-first-epoch"), curves("baseline")),
     ),
     Claim(
         "stalemate",
@@ -80,7 +82,7 @@ CLAIMS = (
         "In the end the players reach a stalemate: learning stalls on both sides.",
         "It holds if D's accuracies on real and on fake images move by less than five points from the third quarter of "
         "training to the last, and the second half of training lowers the distance to real images by less than a "
-        "quarter.",
+        "fifth.",
         ("baseline",),
         _stalemate,
         pictures=over_training("baseline", 10, _HALF, _EPOCHS),

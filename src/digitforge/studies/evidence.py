@@ -108,6 +108,23 @@ class StudiedRun:
         """The Frechet distance to real training images after so many epochs."""
         return float(self.figures(epochs)["frechet"]["value"])
 
+    def floors(self, epochs: float | None = None) -> float:
+        """The same in floors. Raises MissingError where no held-out images give one."""
+        ratio = self.figures(epochs)["ratio"]
+        if ratio is None:
+            raise MissingError(f"{self.folder.path.name} has no floor to be held against")
+        return float(ratio)
+
+    def floors_by_label(self, epochs: float | None = None) -> dict[str, float]:
+        """Each label's distance in floors of its own, all from equally many images; one hardly drawn is left out."""
+        found = self.measures.of_digits(self.folder, self.snapshot_after(epochs), self.measures.data.train.names)
+        return {name: float(one["floors"]) for name, one in found.items()}
+
+    @property
+    def judged(self) -> int:
+        """Images of each kind that D judged when its accuracy was last measured."""
+        return int(min(self.curve(f"accuracy.{kind}_n").values[-1] for kind in ("real_train", "fake")))
+
 
 def near_snapshot(folder: RunFolder, wanted: float, length: int, batch_size: int) -> int | None:
     """The snapshot that was made after so many images of a run of some length; None where there is none near."""
@@ -119,33 +136,49 @@ def near_snapshot(folder: RunFolder, wanted: float, length: int, batch_size: int
 
 @dataclass(frozen=True)
 class Evidence:
-    """Runs by the role that claims know them by, each role with its need; a role may have no run."""
+    """Runs by the role that claims know them by, each role with its need; a role may have no run.
+
+    diverged: how many runs of a role have none of their figures, since their numbers ran away.
+    """
 
     needs: Mapping[str, Need]
     runs: Mapping[str, Sequence[StudiedRun]]
+    diverged: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, role: str) -> Sequence[StudiedRun]:
         """The runs of a role, by seed. Raises MissingError where there are none."""
         if not self.runs.get(role):
             need = self.needs[role]
             why = "" if need.is_known else ", a recipe that this release does not have"
-            raise MissingError(f"there is no run of {need.recipe}{why}")
+            whole = " that came to its end" if self.diverged.get(role) else ""
+            raise MissingError(f"there is no run of {need.recipe}{whole}{why}")
         return self.runs[role]
 
     def count(self, role: str) -> int:
         """How many images were drawn for each measure of a role's runs. Raises MissingError where there are none."""
         return self.of(role)[0].measures.count
 
+    def digit_count(self, role: str) -> int:
+        """The same of one digit, where digits are measured by themselves."""
+        return self.of(role)[0].measures.digit_count
+
+    def judged(self, role: str) -> int:
+        """How many images of each kind D judged, at the least, when its accuracy was last measured."""
+        return int(min(self.each(role, lambda run: run.judged)))
+
     def each(self, role: str, measure: Callable[[StudiedRun], float]) -> tuple[float, ...]:
         """A figure of each run of a role."""
         return tuple(measure(run) for run in self.of(role))
 
-    def shortfalls(self, roles: Sequence[str], seeds: int) -> list[str]:
-        """In what the runs of some roles fall short of what a claim asks for."""
+    def shortfalls(self, roles: Sequence[str], seeds: int, may_diverge: Sequence[str] = ()) -> list[str]:
+        """In what the runs of some roles fall short of what a claim asks for; may_diverge: see Claim."""
         found: list[str] = []
         for role in roles:
-            runs = self.runs.get(role, ())
-            if len(runs) < seeds:
-                found.append(f"{len(runs)} of {seeds} seeds of {role}")
+            runs, diverged = self.runs.get(role, ()), self.diverged.get(role, 0)
+            begun = len(runs) + diverged
+            if begun < seeds:
+                found.append(f"{begun} of {seeds} seeds of {role}")
+            if diverged and role not in may_diverge:
+                found.append(f"{diverged} of {begun} runs of {role} diverged")
             found += [reason for run in runs for reason in run.shortfalls]
         return list(dict.fromkeys(found))

@@ -23,14 +23,15 @@ from digitforge.studies.intervals import (
     welch_interval,
 )
 
-# How many times a distance must be another's to be told from it: three seeds of one recipe differ by a quarter (the
-# README's 3.3, 4.1 and 3.4 F), and a smaller difference would not be seen in one's own run.
+# How many times a distance must be another's to be told from it: three seeds of one short training lie about as far
+# from their mean (the README's 2.3 to 3.2 F), and a smaller difference would not be seen in one's own run.
 NOTICED = 1.25
-BETTER = Region(high=1 / NOTICED)  # of a distance over another: notably lower
+BETTER = Region(high=1 / NOTICED)  # of a distance over another: notably lower, which is by more than a fifth
 WORSE = Region(low=NOTICED)
 NO_BETTER = Region(low=1 / NOTICED)
 NO_WORSE = Region(high=NOTICED)
 ALIKE = Region(1 / NOTICED, NOTICED)
+AS_VARIED = Region(low=1 / NOTICED)  # of a spread over that of real images
 BELOW, ABOVE = Region(high=0.0), Region(low=0.0)  # of a difference
 
 Bound = Literal["", "at least", "at most"]
@@ -114,7 +115,8 @@ class Claim:
 
     key: its short name. says: the claim in our words. how: how it is measured. roles: of the runs that it rests on.
     seeds: the least number of them of each role. measure: what must be so, from the runs.
-    pictures: what shows it besides the figures.
+    pictures: what shows it besides the figures. may_diverge: those of its roles whose diverged runs count as evidence;
+    of the others they are a shortfall.
     """
 
     key: str
@@ -125,6 +127,7 @@ class Claim:
     measure: Callable[[Evidence], Sequence[Condition]]
     seeds: int = SEEDS
     pictures: Callable[[Evidence], Sequence[Plate]] = lambda evidence: ()
+    may_diverge: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,12 +186,12 @@ def settle(claim: Claim, evidence: Evidence, shortfalls: Sequence[str] = ()) -> 
     Where runs are fewer than it asks, or others, it cannot be told for its document, whatever their figures say.
     shortfalls: in what the runs differ from what is asked for, besides what the evidence tells.
     """
-    reasons = [*shortfalls, *evidence.shortfalls(claim.roles, claim.seeds)]
+    reasons = [*shortfalls, *evidence.shortfalls(claim.roles, claim.seeds, claim.may_diverge)]
     try:
         conditions = tuple(claim.measure(evidence))
+        by_itself = join([condition.word for condition in conditions])
     except DigitforgeError as error:  # a run, a snapshot or a reader is missing: the other claims go on
         return Finding(claim, "cannot be told", None, (*reasons, str(error)), (), ())
-    by_itself = join([condition.word for condition in conditions])
     word: Word = "cannot be told" if reasons else by_itself
     return Finding(claim, word, by_itself, tuple(reasons), conditions, _pictures(claim, evidence))
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import mean, variance
 from typing import Literal
 
+from digitforge.studies.evidence import MissingError
+
 LEVEL = 0.95  # how often such an interval holds the true mean
 
 Word = Literal["holds", "does not hold", "cannot be told"]
@@ -53,10 +55,10 @@ def welch_interval(first: Sequence[float], second: Sequence[float]) -> Interval:
 def ratio_interval(first: Sequence[float], second: Sequence[float] | None = None) -> Interval:
     """The interval of a ratio: of ratios as they are, or of the geometric means of two groups of positive values.
 
-    It is taken on logarithms, so that twice and half lie equally far from 1.
+    It is taken on logarithms, so that twice and half lie equally far from 1. Raises MissingError for others.
     """
-    logs = [math.log(value) for value in first]
-    found = student_interval(logs) if second is None else welch_interval(logs, [math.log(value) for value in second])
+    logs = _logarithms(first)
+    found = student_interval(logs) if second is None else welch_interval(logs, _logarithms(second))
     return Interval(math.exp(found.mean), math.exp(found.low), _exp(found.high))
 
 
@@ -74,6 +76,12 @@ def join(words: Sequence[Word]) -> Word:
     if "does not hold" in words:
         return "does not hold"
     return "holds" if words and all(word == "holds" for word in words) else "cannot be told"
+
+
+def _logarithms(values: Sequence[float]) -> list[float]:
+    if not all(value > 0 for value in values):
+        raise MissingError("a figure that is no more than 0 has no ratio to another")
+    return [math.log(value) for value in values]
 
 
 def _squared_error(values: Sequence[float]) -> float:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitforge import __version__
-from digitforge.classifier import Classifier
+from digitforge.classifier import Classifier, classifier_for
 from digitforge.data import DataSet
+from digitforge.data.digits import listed
 from digitforge.errors import DataError, RunError
 from digitforge.files import make_folder, sha256_of, write_whole
 from digitforge.forge import Forge
@@ -28,7 +29,7 @@ from digitforge.randomness import stream
 from digitforge.runs import RunFolder, image_count
 
 DIGIT_COUNT = 500  # images of a digit that are held against as many held-out ones; MNIST's rarest has 892 of these
-_FREE_DRAWS = 20  # images that a model which is told no digit draws for each that is wanted of one: twice its share
+FREE_DRAWS = 20  # images that a model which is told no digit draws for each that is wanted of one: twice its share
 _MOST_TRAIN = 5_000  # real images of a digit that the kernel distance is taken to: all that MNIST has of most
 _PARTS = 20  # in which D is shown the images
 _SURE = 0.9  # probability from which on the classifier counts as sure of a label
@@ -40,7 +41,7 @@ class Measures:
     """Takes figures of a run after so many images, from the model file that users would get, and keeps them.
 
     count: images drawn for an evaluation; digit_count: of one digit. data: what is real. notify: hears what takes its
-    time.
+    time. free_draws: images that a model which is told no digit draws for each that is wanted of one.
     """
 
     def __init__(
@@ -50,13 +51,18 @@ class Measures:
         count: int = COUNT,
         digit_count: int = DIGIT_COUNT,
         notify: Notify | None = None,
+        free_draws: int = FREE_DRAWS,
     ) -> None:
-        self._folder, self._data, self._notify = folder, data, notify
-        self.count, self.digit_count = count, digit_count
+        self._folder, self._notify, self._free_draws = folder, notify, free_draws
+        self.data, self.count, self.digit_count = data, count, digit_count
+
+    def check(self) -> None:
+        """Raise DataError where nothing here reads the data's images, before anything is trained to be measured."""
+        _ = self._classifier
 
     def figures(self, run: RunFolder, images: int, details: bool = False) -> Mapping[str, Any]:
         """An evaluation as Evaluation.as_dict() has it; details: with what needs the real images themselves."""
-        if not details and (kept := self._read(self.path(run, images, "details"))):
+        if not details and (kept := self._read(self.path(run, images, "details"))) is not None:
             return kept
         kind = "details" if details else "figures"
         return self._kept(
@@ -65,7 +71,8 @@ class Measures:
 
     def of_digits(self, run: RunFolder, images: int, digits: Sequence[str]) -> Mapping[str, Any]:
         """What each of some digits measures by itself (`digit_figures`); one that is hardly drawn is left out."""
-        kind = f"digits-{'-'.join(digits)}"
+        rarity = "" if self._free_draws == FREE_DRAWS else f"-of-{self._free_draws}"
+        kind = f"digits-{'-'.join(digits)}{rarity}"
         return self._kept(run, images, kind, lambda forge: self._digit_figures(forge, digits))
 
     def readings(self, run: RunFolder, images: int) -> Mapping[str, Any]:
@@ -78,13 +85,13 @@ class Measures:
 
     def path(self, run: RunFolder, images: int, kind: str) -> Path:
         """Where a measure is kept: by what was measured, with what, against what, and from how many images."""
-        parts = [sha256_of(_source(run, images)), self._classifier.sha256, self._data.train.sha256]
+        parts = [sha256_of(_source(run, images)), self._classifier.sha256, self.data.train.sha256]
         parts += [str(self.count), str(self.digit_count), kind, __version__]
         return self._folder / f"{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:32]}.json"
 
     def _kept(self, run: RunFolder, images: int, kind: str, take: Take) -> Mapping[str, Any]:
         path = self.path(run, images, kind)
-        if kept := self._read(path):
+        if (kept := self._read(path)) is not None:
             return kept
         if self._notify:
             self._notify(f"measuring {run.path.name} after {images:,} images")
@@ -108,20 +115,28 @@ class Measures:
 
     @cached_property
     def _classifier(self) -> Classifier:
-        return Classifier.load()
+        train = self.data.train
+        found = classifier_for(train.shape, train.names, data_sha256=train.sha256)
+        if found is None:
+            size = "x".join(map(str, train.shape))
+            raise DataError(
+                f"no classifier here reads {listed(train.names)} in images of {size} (channels x height x width), so "
+                f"that nothing of {self.data.name} can be measured; study other data with --data"
+            )
+        return found
 
     @cached_property
     def _real(self) -> Real:
-        return find_real(self._data, self._classifier, self._notify)
+        return find_real(self.data, self._classifier, self._notify)
 
     @property
     def _held_out(self) -> Measured:
         if self._real.test is None:
-            raise DataError(f"{self._data.name} has no test part to hold models against; study other data with --data")
+            raise DataError(f"{self.data.name} has no test part to hold models against; study other data with --data")
         return self._real.test
 
     def _digit_figures(self, forge: Forge, digits: Sequence[str]) -> dict[str, Any]:
-        free = None if forge.is_told else forge.generate(count=_FREE_DRAWS * self.digit_count)
+        free = None if forge.is_told else forge.generate(count=self._free_draws * self.digit_count)
         found: dict[str, Any] = {}
         for digit in digits:
             label = forge.card.names.index(digit)
@@ -134,10 +149,10 @@ class Measures:
         return found
 
     def _against_real(self, images: NDArray[np.uint8], digit: str) -> dict[str, float | int]:
-        label = self._data.train.label_of(digit)
+        label = self.data.train.label_of(digit)
         train, test = self._features(self._real.train, label), self._features(self._held_out, label)
         if len(test) < len(images):
-            raise DataError(f"{self._data.name} holds out {len(test)} images of {digit}, and {len(images)} are needed")
+            raise DataError(f"{self.data.name} holds out {len(test)} images of {digit}, and {len(images)} are needed")
         reading = self._classifier.read(images)
         read = float((reading.labels == self._classifier.names.index(digit)).mean())
         return {"read": read, **digit_figures(reading.features, test[: len(images)], train)}
@@ -157,6 +172,8 @@ class Measures:
     def _marks(self, run: RunFolder, forge: Forge) -> dict[str, Any]:
         if forge.card.conditional:
             raise RunError(f"{run.path} is told its labels, and its D was not asked about marks")
+        if forge.card.shape[0] != 1:
+            raise RunError(f"{run.path} draws in colour, where stray marks are not told from the rest")
         images = forge.generate(count=self.count).images
         judge = open_onnx(run.discriminator)
         logits = np.concatenate(

@@ -16,12 +16,6 @@ from digitforge.studies.evidence import MissingError
 Numbers = NDArray[np.float64]
 
 
-def floors_by_label(figures: Mapping[str, Any]) -> dict[str, float]:
-    """Each label's Frechet distance over that of as many held-out images, from an evaluation with details."""
-    table = {name: one["frechet"] for name, one in figures["details"]["by_label"].items()}
-    return {name: one["value"] / one["real"] for name, one in table.items() if one.get("real")}
-
-
 def shares_by_label(figures: Mapping[str, Any]) -> dict[str, float]:
     """How often each label is drawn, over how often the data have it."""
     drawn, data = figures["histogram"]["drawn"], figures["histogram"]["data"]
@@ -35,18 +29,29 @@ def marks_by_label(figures: Mapping[str, Any]) -> dict[str, float]:
     return {name: one["value"] - one.get("real", 0.0) for name, one in table.items() if one}
 
 
+def marks_count(figures: Mapping[str, Any], names: Sequence[str]) -> int:
+    """How many images of some labels were looked at for stray marks."""
+    table = {name: one["stray_marks"] for name, one in figures["details"]["by_label"].items()}
+    return sum(int(table[name]["n"]) for name in names if table.get(name))
+
+
 def average(values: Mapping[str, float], names: Sequence[str]) -> float:
-    """The mean over some labels. Raises MissingError where one was drawn too rarely to be measured."""
-    lacking = [name for name in names if name not in values]
-    if lacking:
-        raise MissingError(f"too few images were read as {', '.join(lacking)} to be measured")
-    return float(np.mean([values[name] for name in names]))
+    """The mean over those of some labels that were drawn often enough. Raises MissingError where none was."""
+    found = [values[name] for name in names if name in values]
+    if not found:
+        raise MissingError(f"too few images were read as {', '.join(names)} to be measured")
+    return float(np.mean(found))
 
 
 def beside_others(values: Mapping[str, float], names: Sequence[str]) -> tuple[float, float]:
     """The mean over some labels, and that over all the others which were measured."""
     others = [name for name in values if name not in names]
     return average(values, names), average(values, others or ["others"])
+
+
+def unsure_count(reading: Mapping[str, Any], name: str) -> int:
+    """How many of the images read as one label the classifier is unsure of."""
+    return int(reading[name]["unsure"])
 
 
 def unsure_share(reading: Mapping[str, Any], names: Sequence[str]) -> float:
@@ -84,9 +89,14 @@ def trend(curve: Curve) -> float:
 
 
 def parts(curve: Curve, count: int) -> list[Numbers]:
-    """A curve's values in so many parts of equal length in images, the first part first."""
+    """A curve's values in so many parts of equal length in images, the first part first.
+
+    A value speaks for the images since the one before it, as a tick's loss is their mean, and goes where the middle of
+    these lies: ticks come at whole batches, and a part's end seldom does.
+    """
+    middles = (curve.images + np.concatenate([[0.0], curve.images[:-1]])) / 2
     edges = np.linspace(0, curve.images[-1], count + 1)
-    found = [curve.values[(curve.images > low) & (curve.images <= high)] for low, high in pairwise(edges)]
+    found = [curve.values[(middles > low) & (middles <= high)] for low, high in pairwise(edges)]
     if any(len(part) == 0 for part in found):
         raise MissingError(f"a run was measured too rarely to be looked at in {count} parts")
     return found
