@@ -102,7 +102,7 @@ def test_both_studies_come_to_their_ends_in_a_tiny_form(folder: Path, capfd: pyt
     (finding,) = json.loads((folder / "two" / "results.json").read_text())["findings"]
     assert finding["verdict"] == "cannot be told"
     assert "learned from ./two.npz, not from mnist" in finding["reasons"]
-    assert [len(condition["values"]) for condition in finding["conditions"]] == [1]
+    assert [len(condition["values"]) for condition in finding["conditions"]] == [1, 1]
     assert "Verdicts" in (folder / "two" / "report.html").read_text()
     capfd.readouterr()
     assert main(f"study claims {few} --only good-after-30 --out one".split()) == 2

@@ -15,7 +15,6 @@ from digitforge.randomness import draw_latents, spread_labels, stream
 from digitforge.training.drawing import draw
 from digitforge.training.plan import Plan
 
-_LEAST = 2  # images: one alone has no spread
 _READ = 10_000  # real images that are read where no reference is at hand: 4 s on two cores
 
 
@@ -38,8 +37,6 @@ def ruler_for(plan: Plan) -> Ruler | None:
     reference = shipped_reference(plan.trained_names, classifier, sha256=plan.data_sha256)
     if reference is not None:
         return Ruler(classifier, reference.train)
-    if len(digits) < LEAST:
-        return None
     some = digits.take(stream(0, "ruler").permutation(len(digits))[:_READ])
     return Ruler(classifier, moments(classifier.read(some.images).features))
 
@@ -49,7 +46,7 @@ def reader_of(plan: Plan) -> Classifier | None:
 
     None also where a single image is learned from, which nothing can be measured against.
     """
-    return classifier_for(plan.train.shape, plan.trained_names) if len(plan.train) >= _LEAST else None
+    return classifier_for(plan.train.shape, plan.trained_names) if len(plan.train) >= LEAST else None
 
 
 def key_figures(ruler: Ruler, plan: Plan, generator: Generator) -> dict[str, Any]:
