@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from digitforge.report.quantities import number
 from digitforge.studies.evidence import Evidence, MissingError
-from digitforge.studies.finding import ABOVE, ALIKE, BETTER, Claim, Condition, number, settle
+from digitforge.studies.finding import ABOVE, ALIKE, BETTER, SHARE, Claim, Condition, settle
 from digitforge.studies.intervals import Region, Word
 
 NOTHING = Evidence({}, {})
@@ -111,13 +111,14 @@ def test_a_claim_that_falls_with_one_part_says_what_the_other_leaves_open() -> N
     assert found.sentence.endswith("Left open: nothing was drawn.")
 
 
+def test_the_interval_of_a_share_ends_at_all_of_them() -> None:
+    """Student's own would end at 1.10."""
+    condition = Condition("a share", (0.96, 0.98), ABOVE, possible=SHARE)
+    assert "0.970, 95% interval 0.843 to 1.00" in condition.sentence
+
+
 def test_a_finding_is_plain_json_even_where_a_bound_is_infinite() -> None:
     found = settle(claim(Condition("a", (2.0,), ABOVE, n=100)), NOTHING)
     table = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     (condition,) = table["conditions"]
     assert (condition["interval"], condition["claimed"], condition["values"]) == ([None, None], [0.0, None], [2.0])
-
-
-def test_numbers_are_written_in_three_digits() -> None:
-    written = [number(value) for value in (0.03251, 1270.4, 2.0, 0.0, math.inf, -0.5)]
-    assert written == ["0.0325", "1,270", "2.00", "0", "inf", "-0.500"]

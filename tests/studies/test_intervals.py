@@ -34,6 +34,13 @@ def test_one_seed_tells_nothing() -> None:
     assert ratio_interval([2.0]) == Interval(pytest.approx(2.0), 0.0, math.inf)
 
 
+def test_no_interval_goes_beyond_what_is_possible() -> None:
+    share = Region(0.0, 1.0)
+    assert Interval(0.97, 0.84, 1.1).within(share) == Interval(0.97, 0.84, 1.0)
+    assert Interval(0.03, -0.2, 0.26).within(share) == Interval(0.03, 0.0, 0.26)
+    assert student_interval([0.7]).within(share) == student_interval([0.7])  # still tells nothing
+
+
 def test_welch_agrees_with_an_independent_computation() -> None:
     first, second = [3.0, 4.5, 5.1, 2.2], [1.0, 1.2, 0.7]
     theirs = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)

@@ -78,7 +78,7 @@ def test_one_run_tells_of_growth_at_its_snapshots_and_several_at_their_ends(tmp_
         (DataSet("tiny", DATA.train, None), FULL, "no test part"),
         (DATA, FULL, "holds out 10 images of 1, and 500 are measured"),
         (DATA, Design(digits=("x",)), 'no label "x"'),
-        (named(["T-shirt", "Dress"]), Design(digits=("Dress",), count=5), "no classifier here reads the images"),
+        (named(["T-shirt", "Dress"]), Design(digits=("Dress",), count=5), "no classifier here reads T-shirt"),
         (DataSet("tiny", tiny_digits(200, 0, 8), DATA.test), Design(count=5), "no classifier here reads"),
         (DATA, Design(digits=()), "at least one digit"),
         (DATA, Design(seeds=0), "at least one digit"),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 Better = Literal["lower", "higher", "as real"]
 Place = tuple[str, ...]  # keys in an evaluation, one inside the other
 
-_DIGITS = 4  # that are written of a number, ...
+_DIGITS, _FEW_DIGITS = 4, 3  # that are written of a figure, and of a number that chance has a hand in, ...
 _MOST_DECIMALS = 6  # ... but no more than so many after its point
 
 
@@ -248,9 +248,18 @@ def written(value: float, quantity: Quantity, spread: float | None = None) -> st
     """A value in words, such as 97.31%, 1,025 or 0.0325; spread: a standard deviation that stands behind it."""
     scale, unit = (100.0, "%") if quantity.is_share else (1.0, quantity.unit)
     space = " " if unit not in ("%", "°", "") else ""
-    decimals = 2 if quantity.is_share else _decimals(value)
+    is_whole = float(value).is_integer()
+    decimals = 2 if quantity.is_share else 0 if is_whole else _decimals(value, _DIGITS)
     behind = "" if spread is None else f" ± {spread * scale:,.{decimals}f}"
     return f"{value * scale:,.{decimals}f}{behind}{space}{unit}"
+
+
+def number(value: float) -> str:
+    """A number in three digits, such as 0.0325, 2.00 or 1,270; what rounding leaves of 0 is 0."""
+    if not math.isfinite(value):
+        return f"{value:g}"
+    rounded = round(value, _MOST_DECIMALS)
+    return f"{rounded:,.{_decimals(rounded, _FEW_DIGITS)}f}" if rounded else "0"
 
 
 def labels_of(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -260,10 +269,8 @@ def labels_of(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(str(name) for table in tables if isinstance(table, Mapping) for name in table))
 
 
-def _decimals(value: float) -> int:
-    if value == 0 or float(value).is_integer():
-        return 0
-    return min(_MOST_DECIMALS, max(0, _DIGITS - 1 - math.floor(math.log10(abs(value)))))
+def _decimals(value: float, digits: int) -> int:
+    return min(_MOST_DECIMALS, max(0, digits - 1 - math.floor(math.log10(abs(value)))))
 
 
 def _at(table: Any, place: Place) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from digitforge import __version__
 from digitforge.report.page import template
 from digitforge.report.plates import Plate
+from digitforge.report.quantities import number
 from digitforge.report.tables import Table
 
 _ROOM = 0.08  # of a bar's width, left and right of what it shows
@@ -115,5 +116,6 @@ def study_page(
         parts=parts,
         findings=[finding for part in parts for finding in part.findings],
         trainings=trainings,
+        number=number,
         version=__version__,
     )

@@ -12,6 +12,7 @@ from digitforge.studies.finding import (
     BELOW,
     BETTER,
     NO_BETTER,
+    SHARE,
     Claim,
     Condition,
 )
@@ -100,7 +101,7 @@ def _steadier(evidence: Evidence) -> Sequence[Condition]:
 def _half(evidence: Evidence) -> Sequence[Condition]:
     ends = evidence.each("dcgan", lambda run: float(run.curve("accuracy.separation").values[-1]))
     says, count = "P(D finds a real image more real than a fake one) at the end", evidence.judged("dcgan")
-    return [Condition(says, ends, _GUESSES, n=count)]
+    return [Condition(says, ends, _GUESSES, n=count, possible=SHARE)]
 
 
 def _stray_marks(evidence: Evidence) -> Sequence[Condition]:
@@ -123,7 +124,7 @@ def _unseen_marks(evidence: Evidence) -> Sequence[Condition]:
         return float(found)
 
     says = "P(D finds a drawn image without stray marks more real than one with them)"
-    return [Condition(says, evidence.each("dcgan", above), _GUESSES, n=evidence.count("dcgan"))]
+    return [Condition(says, evidence.each("dcgan", above), _GUESSES, n=evidence.count("dcgan"), possible=SHARE)]
 
 
 def _rare_digits(evidence: Evidence) -> Sequence[Condition]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from digitforge.studies.claim_pictures import curves, models
 from digitforge.studies.evidence import Evidence, MissingError, Need, StudiedRun
-from digitforge.studies.finding import ABOVE, AS_VARIED, Claim, Condition
+from digitforge.studies.finding import ABOVE, AS_VARIED, SHARE, Claim, Condition
 from digitforge.studies.intervals import Region
 
 _TURN = 50  # epochs after which the document saw D's loss rise
@@ -50,7 +50,9 @@ def _one_or_two(evidence: Evidence) -> Sequence[Condition]:
         return float(_detail(run, "crowded", "how many digits an image shows")["value"])
 
     says = "share of images in which the classifier sees a digit beside the one in the middle"
-    return [Condition(says, evidence.each("dcgan-svhn", crowded), _BOTH, n=evidence.count("dcgan-svhn"))]
+    return [
+        Condition(says, evidence.each("dcgan-svhn", crowded), _BOTH, n=evidence.count("dcgan-svhn"), possible=SHARE)
+    ]
 
 
 def _detail(run: StudiedRun, key: str, what: str) -> Mapping[str, float]:

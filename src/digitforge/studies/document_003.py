@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from digitforge.studies.claim_pictures import curves, over_training, together
 from digitforge.studies.evidence import Evidence, Need, StudiedRun
-from digitforge.studies.finding import ABOVE, NO_BETTER, Claim, Condition
+from digitforge.studies.finding import ABOVE, NO_BETTER, SHARE, Claim, Condition
 from digitforge.studies.intervals import Region
 from digitforge.studies.statistics_of_runs import parts
 
@@ -27,7 +27,7 @@ def _wins_at_first(evidence: Evidence) -> Sequence[Condition]:
     late = evidence.each("baseline", lambda run: _right(run)[-1])
     count = evidence.judged("baseline-first-epoch")
     return [
-        Condition("D's best accuracy on real and fake within the first epoch", best, _WINS, n=count),
+        Condition("D's best accuracy on real and fake within the first epoch", best, _WINS, n=count, possible=SHARE),
         Condition("the same less its accuracy at the end", best, ABOVE, late, n=count),
     ]
 

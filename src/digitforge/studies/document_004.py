@@ -8,7 +8,7 @@ from statistics import geometric_mean
 
 from digitforge.studies.claim_pictures import copies, curves, models, over_training, together
 from digitforge.studies.evidence import Evidence, MissingError, Need, StudiedRun
-from digitforge.studies.finding import ABOVE, AS_VARIED, BELOW, BETTER, NOTICED, WORSE, Claim, Condition
+from digitforge.studies.finding import ABOVE, AS_VARIED, BELOW, BETTER, NOTICED, SHARE, WORSE, Claim, Condition
 from digitforge.studies.intervals import Region
 from digitforge.studies.statistics_of_runs import parts
 
@@ -59,7 +59,7 @@ def _collapse(role: str, player: str) -> Callable[[Evidence], Sequence[Condition
         if diverged:
             collapses = _collapses(diverged, [run.distance(_EARLY) for run in evidence.runs.get(role, ())], plain)
             says = f"share of runs that diverge, or end notably farther from real images, {setting}"
-            return [Condition(says, collapses, ABOVE, n=count)]
+            return [Condition(says, collapses, ABOVE, n=count, possible=SHARE)]
         strong = evidence.each(role, lambda run: run.distance(_EARLY))
         says = f"distance after {_EARLY} epochs {setting} over that as described"
         return [Condition(says, strong, WORSE, plain, is_ratio=True, n=count)]

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from digitforge.errors import DigitforgeError
 from digitforge.report.plates import Plate
+from digitforge.report.quantities import number
 from digitforge.studies.evidence import SEEDS, Evidence
 from digitforge.studies.intervals import (
+    ANYWHERE,
     LEVEL,
     Interval,
     Region,
@@ -33,10 +35,9 @@ NO_WORSE = Region(high=NOTICED)
 ALIKE = Region(1 / NOTICED, NOTICED)
 AS_VARIED = Region(low=1 / NOTICED)  # of a spread over that of real images
 BELOW, ABOVE = Region(high=0.0), Region(low=0.0)  # of a difference
+SHARE = Region(0.0, 1.0)  # in which shares and probabilities lie
 
 Bound = Literal["", "at least", "at most"]
-
-_DIGITS = 3  # that are written of a number
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Condition:
     against: a second group of runs, where runs do not go by pairs; then it is values over, or less, these.
     is_ratio: whether values are compared on logarithms. n: images behind each value, 0 where none were drawn.
     bound: whether values are only bounds, since training ended first: the truth is "at least", or "at most", as much.
+    possible: where such values can lie at all, which no interval goes beyond.
     """
 
     says: str
@@ -56,13 +58,16 @@ class Condition:
     is_ratio: bool = False
     n: int = 0
     bound: Bound = ""
+    possible: Region = ANYWHERE
 
     @property
     def interval(self) -> Interval:
         """Of the mean, or of the difference or ratio of the two groups."""
         if self.is_ratio:
             return ratio_interval(self.values, self.against)
-        return student_interval(self.values) if self.against is None else welch_interval(self.values, self.against)
+        if self.against is not None:
+            return welch_interval(self.values, self.against)
+        return student_interval(self.values).within(self.possible)
 
     @property
     def word(self) -> Word:
@@ -194,14 +199,6 @@ def settle(claim: Claim, evidence: Evidence, shortfalls: Sequence[str] = ()) -> 
         return Finding(claim, "cannot be told", None, (*reasons, str(error)), (), ())
     word: Word = "cannot be told" if reasons else by_itself
     return Finding(claim, word, by_itself, tuple(reasons), conditions, _pictures(claim, evidence))
-
-
-def number(value: float) -> str:
-    """A number in three digits, such as 0.0325 or 1,270."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    decimals = max(0, _DIGITS - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{min(decimals, 2 * _DIGITS)}f}"
 
 
 def _pictures(claim: Claim, evidence: Evidence) -> tuple[Plate, ...]:

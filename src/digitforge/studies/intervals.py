@@ -23,13 +23,22 @@ class Interval:
     low: float
     high: float
 
+    def within(self, region: Region) -> Interval:
+        """What of it lies in a region that holds the mean; where it is not known, it stays infinite."""
+        if math.isinf(self.low):
+            return self
+        return Interval(self.mean, max(self.low, region.low), min(self.high, region.high))
+
 
 @dataclass(frozen=True)
 class Region:
-    """Where a claim says that a quantity lies: between two bounds, either of which may be infinite."""
+    """Where a quantity lies, or is said to lie: between two bounds, either of which may be infinite."""
 
     low: float = -math.inf
     high: float = math.inf
+
+
+ANYWHERE = Region()
 
 
 def student_interval(values: Sequence[float]) -> Interval:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from digitforge.classifier import classifier_for
 from digitforge.data import DataSet, load_data
 from digitforge.errors import DataError, UserError
 from digitforge.onnx_file import available_cores
@@ -89,7 +88,9 @@ def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL,
     """
     how, folder = how or How(), StudyFolder(Path(out))
     data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
+    measures = Measures(folder.measured, data_set, digit_count=design.count, notify=how.notify)
     _check(design, data_set)
+    measures.check()
     groups = {name: trials_of(name, data, design) for name in design.recipes}
     folder.create("one-digit")
     trials = [
@@ -98,7 +99,6 @@ def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL,
     diverged = train_trials(
         trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher
     )
-    measures = Measures(folder.measured, data_set, digit_count=design.count, notify=how.notify)
     compared = {name: _group(name, trials, folder, measures, design) for name, trials in groups.items()}
     parts = tuple((name, tuple(findings_of(group, design.quality))) for name, group in compared.items())
     runs = {one.name: one.folder(folder.runs) for one in trials if one.folder(folder.runs).is_finished}
@@ -204,18 +204,8 @@ def _check(design: Design, data_set: DataSet) -> None:
                 f"{data_set.name} holds out {held_out:,} images of {digit}, and {design.count:,} are measured; study "
                 "other data with --data, or other --digits"
             )
-    _check_readable(data_set)
     for name in design.recipes:
         _check_recipe(load_recipe(name))
-
-
-def _check_readable(data_set: DataSet) -> None:
-    train = data_set.train
-    if classifier_for(train.shape, train.names, data_sha256=train.sha256) is None:
-        raise DataError(
-            f"no classifier here reads the images and labels of {data_set.name}, so that no digit of them could be "
-            "measured; study other data with --data"
-        )
 
 
 def _check_recipe(recipe: Recipe) -> None:

@@ -7,9 +7,9 @@ from statistics import mean, stdev
 
 from digitforge.report.growth import GrowthCurve, growth_figure
 from digitforge.report.plates import Plate, figure_plate
+from digitforge.report.quantities import number
 from digitforge.report.study_page import StudyPart
 from digitforge.report.tables import NOTHING, Cell, Row, Table
-from digitforge.studies.finding import number
 from digitforge.studies.growth import Growth
 from digitforge.studies.one_digit_findings import Group
 

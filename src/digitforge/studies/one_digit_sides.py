@@ -9,7 +9,7 @@ from statistics import mean
 from typing import Literal
 
 from digitforge.studies.evidence import MissingError
-from digitforge.studies.finding import Bound, Condition
+from digitforge.studies.finding import SHARE, Bound, Condition
 from digitforge.studies.growth import Growth
 from digitforge.studies.intervals import Region
 
@@ -59,7 +59,7 @@ class Sides:
 def share_read(sides: Sides) -> Condition:
     """Specialists' images that are read as their digit, the mean over digits a seed."""
     values = sides.each(lambda seed: mean(grown[seed].last.read or 0.0 for grown in sides.alone.values()))
-    return Condition("share of specialists' images read as their digit", values, _READ, n=sides.count)
+    return Condition("share of specialists' images read as their digit", values, _READ, n=sides.count, possible=SHARE)
 
 
 def until(sides: Sides, targets: Mapping[str, float], unit: Unit, times: int = 1) -> Condition:

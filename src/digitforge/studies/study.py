@@ -14,9 +14,10 @@ from digitforge.data import Progress
 from digitforge.errors import OutputError, RecipeError, RunError
 from digitforge.files import make_folder, write_whole
 from digitforge.metrics.real import Notify
+from digitforge.report.quantities import number
 from digitforge.report.study_page import Bar, ShownFinding, StudiedTraining, StudyPart, study_page
 from digitforge.runs import RunFolder
-from digitforge.studies.finding import Condition, Finding, number
+from digitforge.studies.finding import Condition, Finding
 from digitforge.studies.trials import Watcher
 
 
