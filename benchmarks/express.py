@@ -105,7 +105,7 @@ def measured(length: Length, seed: int, folder: Path) -> dict[str, Any]:
         "seconds_in_steps": last["clock"]["seconds"],
         "seconds": round(wall, 1),
         "frechet": found["frechet"]["value"],
-        "ratio": found["ratio"],
+        "ratio": found["ratio"]["value"],
         "accuracy": None if accuracy is None else accuracy["value"],
         "real_accuracy": None if accuracy is None else accuracy["real"],
         "recall": details["recall"]["value"],

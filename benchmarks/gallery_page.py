@@ -229,7 +229,7 @@ def outcome(exhibit: Exhibit) -> str:
     length = "its full length" if part == 1 else f"{part:.0%} of its full length"
     length += "" if exhibit.folder.is_finished else ", the newest snapshot of a run on its way"
     seeds = "" if len(runs) == 1 else f"{len(runs)} seeds: "
-    ratios = [one.evaluation["ratio"] for one in runs]
+    ratios = [one.evaluation["ratio"]["value"] for one in runs]
     ratio = spread(ratios, "{:,.1f}" if ratios[0] < ROUNDED_FROM else "{:,.0f}")
     told = [one.evaluation["accuracy"]["value"] for one in runs if one.evaluation.get("accuracy")]
     asked = f", {100 * statistics.mean(told):.1f}% read as the digit asked for" if told else ""
@@ -251,7 +251,7 @@ def lay_out_models(exhibits: Sequence[Exhibit]) -> None:
         path = MODELS / f"{exhibit.show.name}.onnx"
         write_whole(path, content)
         kind = "any digit on demand" if forge.is_told else "digits, sorted by the classifier where one is asked for"
-        ratio = f"{exhibit.runs[0].evaluation['ratio']:,.1f}"
+        ratio = f"{exhibit.runs[0].evaluation['ratio']['value']:,.1f}"
         rows.append([f"`{path.name}`", kind, f"{len(content) / 1e6:.1f} MB", ratio, f"`{forge.sha256}`"])
     if rows:
         write_passage("models/README.md", "models", models_passage(rows))

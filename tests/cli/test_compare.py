@@ -17,7 +17,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "160")
     done = write_run(tmp_path / "a" / "run", settings={"training.images": 300})
-    figures = {"frechet": {"value": 1.5}, "ratio": 46.0, "accuracy": {"value": 0.75}}
+    figures = {"frechet": {"value": 1.5}, "ratio": {"value": 46.0}, "accuracy": {"value": 0.75}}
     write_model(done.model, card=card_table(figures=figures))
     done.write_hashes()
     write_run(tmp_path / "b" / "run", [stats_line(80, 1)], settings={"training.images": 300, "training.seed": 9})

@@ -179,16 +179,16 @@ def test_figures_are_told_with_their_counts_and_the_floor() -> None:
     figures = {
         "frechet": {"value": 1.25, "n": 10_000, "reference_n": 60_000},
         "floor": {"value": 0.5, "n": 10_000, "reference_n": 60_000},
-        "ratio": 2.5,
+        "ratio": {"value": 2.5, "n": 10_000},
         "accuracy": {"value": 0.985, "n": 10_000},
     }
     assert summary(figures) == [
         "Frechet distance 1.250 (n = 10,000 against 60,000 real): 2.5 F, where F = 0.500 is that of real test images",
         "read as the digit asked for: 98.50% (n = 10,000)",
     ]
-    fewer = summary(figures | {"floor": {"value": 0.5, "n": 1_028, "reference_n": 6_000}})
-    assert fewer[0] == f"{summary(figures)[0]} (n = 1,028, and fewer images raise it)"
-    assert summary(figures | {"floor": None, "accuracy": None}) == [
+    fewer = summary(figures | {"ratio": {"value": 3.5, "n": 1_028}})
+    assert ": 3.5 F (n = 1,028, as few images raise both), where F = 0.500" in fewer[0]
+    assert summary(figures | {"floor": None, "ratio": None, "accuracy": None}) == [
         "Frechet distance 1.250 (n = 10,000 against 60,000 real)"
     ]
     assert summary({})[0].startswith("no figures")

@@ -80,7 +80,6 @@ def test_a_conditional_model_is_measured_whole(tmp_path: Path, classifier: Class
     assert found.floor is not None
     assert found.floor.value == pytest.approx(frechet_distance(test, train), rel=1e-6)
     assert (found.floor.n, found.floor.reference_n) == (200, 600)
-    assert found.ratio == pytest.approx(found.frechet.value / found.floor.value)
     assert found.accuracy is not None
     assert (found.accuracy.value, found.accuracy.n) == (1.0, 500)
     assert {figure.n for figure in found.accuracy_by_label.values()} == {50}
@@ -90,7 +89,28 @@ def test_a_conditional_model_is_measured_whole(tmp_path: Path, classifier: Class
     assert found.weights_sha256 == model.card.weights_sha256
     assert found.model_sha256 == model.sha256
     assert found.data_sha256 == TRAIN.sha256
-    assert any("500" in note and "200" in note for note in found.notes)
+
+
+def test_a_distance_in_floors_is_of_no_more_images_than_the_floor(
+    tmp_path: Path, classifier: Classifier, loads: list[str]
+) -> None:
+    """Few images raise a distance: with 200 real ones against 500 drawn ones the model would look too near."""
+    model = forge(tmp_path, classifier)
+    found = evaluate(model, count=500, seed=4, classifier=classifier, details=False)
+    first = model.generate(count=500, seed=4).images[:200]
+    drawn, train, test = (moments(classifier.read(each).features) for each in (first, TRAIN.images, TEST.images))
+    assert found.ratio is not None
+    assert found.ratio.value == pytest.approx(frechet_distance(drawn, train) / frechet_distance(test, train), rel=1e-6)
+    assert (found.ratio.n, found.frechet.n) == (200, 500)
+    assert any("first 200 images" in note for note in found.notes)
+
+
+def test_fewer_images_than_the_floor_has_are_told(tmp_path: Path, classifier: Classifier, loads: list[str]) -> None:
+    found = evaluate(forge(tmp_path, classifier), count=100, classifier=classifier, details=False)
+    assert found.ratio is not None
+    assert found.floor is not None
+    assert (found.ratio.value, found.ratio.n) == (pytest.approx(found.frechet.value / found.floor.value), 100)
+    assert any("from 100 images" in note and "ask for 200" in note for note in found.notes)
 
 
 def test_labels_that_the_model_gets_wrong_lower_the_accuracy(

@@ -30,7 +30,11 @@ def test_a_run_on_its_way_has_no_figures(tmp_path: Path) -> None:
 
 def test_a_finished_run_has_the_figures_of_its_models_card(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run")
-    figures = {"frechet": {"value": 1.5, "n": 10}, "ratio": 46.0, "accuracy": {"value": 0.75, "n": 10}}
+    figures = {
+        "frechet": {"value": 1.5, "n": 10},
+        "ratio": {"value": 46.0, "n": 10},
+        "accuracy": {"value": 0.75, "n": 10},
+    }
     write_model(folder.model, card=card_table(figures=figures))
     folder.write_hashes()
     found = reached(folder, read_history(folder))

@@ -82,7 +82,7 @@ def evaluation(frechet: float = 1.5, **changes: Any) -> dict[str, Any]:
         "seed": 0,
         "frechet": figure(frechet),
         "floor": figure(0.0325),
-        "ratio": frechet / 0.0325,
+        "ratio": {"value": frechet / 0.0325, "n": 1_000},
         "accuracy": figure(0.75, 0.9961),
         "accuracy_by_label": {"3": figure(0.5, n=500), "T-shirt/top": figure(1.0, n=500)},
         "histogram": {

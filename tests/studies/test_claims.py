@@ -59,7 +59,7 @@ def evaluation(frechet: float, **changes: Any) -> Figures:
     by_label = {digit: {"stray_marks": {"value": 0.02, "n": 5, "real": 0.02}} for digit in DIGITS}
     figures: Figures = {
         "frechet": {"value": frechet, "n": COUNT},
-        "ratio": frechet,
+        "ratio": {"value": frechet},
         "histogram": {"drawn": dict.fromkeys(DIGITS, 5), "data": dict.fromkeys(DIGITS, 20), "total_variation": 0.1},
         "details": {"by_label": by_label, "recall": {"value": 0.5}, "copies": {"value": 0.001, "real": 0.001}},
         "digits": dict.fromkeys(DIGITS, 10.0),
@@ -250,7 +250,7 @@ def of_svhn(**details: Any) -> Role:
         ("nine-drifts", "does not hold", {"dcgan": of_nines(readings(0.1, 0.02, 0.6))}),  # as real nines do
         ("noise-size", "holds", {"dcgan-10-numbers": ends(60), "dcgan-first-epochs": ends(90)}),
         ("noise-size", "does not hold", {"dcgan-10-numbers": ends(85), "dcgan-first-epochs": ends(90)}),
-        ("svhn-harder", "holds", {"dcgan-svhn": of_svhn(), "dcgan": (dcgan(ratio=30.0), None)}),
+        ("svhn-harder", "holds", {"dcgan-svhn": of_svhn(), "dcgan": (dcgan(ratio={"value": 30.0}), None)}),
         ("svhn-harder", "does not hold", {"dcgan-svhn": of_svhn(), "dcgan": (dcgan(), None)}),
         ("svhn-colours", "holds", {"dcgan-svhn": of_svhn()}),
         ("svhn-colours", "does not hold", {"dcgan-svhn": of_svhn(colour_spread={"value": 20.0, "real": 50.0})}),

@@ -126,12 +126,11 @@ def summary(figures: dict[str, Any]) -> list[str]:
 
     if not figures:
         return ["no figures: the pinned classifier does not read these images, or their data set cannot be read again"]
-    frechet, floor, accuracy = (figures[key] for key in ("frechet", "floor", "accuracy"))
+    frechet, floor, ratio, accuracy = (figures[key] for key in ("frechet", "floor", "ratio", "accuracy"))
     lines = [f"Frechet distance {frechet['value']:.3f} (n = {frechet['n']:,} against {frechet['reference_n']:,} real)"]
-    if floor is not None:
-        lines[0] += f": {figures['ratio']:.1f} F, where F = {floor['value']:.3f} is that of real test images"
-        if floor["n"] != frechet["n"]:
-            lines[0] += f" (n = {floor['n']:,}, and fewer images raise it)"
+    if ratio is not None:
+        own_count = "" if ratio["n"] == frechet["n"] else f" (n = {ratio['n']:,}, as few images raise both)"
+        lines[0] += f": {ratio['value']:.1f} F{own_count}, where F = {floor['value']:.3f} is that of real test images"
     if accuracy is not None:
         lines.append(f"read as the digit asked for: {accuracy['value']:.2%} (n = {accuracy['n']:,})")
     histogram = figures.get("histogram", {})

@@ -19,7 +19,7 @@ from digitforge.metrics.details import measure_details
 from digitforge.metrics.evaluation import Evaluation, Histogram
 from digitforge.metrics.figure import Figure
 from digitforge.metrics.findings import describe_details, describe_labels
-from digitforge.metrics.frechet import LEAST, frechet_distance, moments
+from digitforge.metrics.frechet import LEAST, Moments, frechet_distance, moments
 from digitforge.metrics.real import Measured, Notify, Real, find_real, measure
 from digitforge.metrics.reference import Reference, reference_of, shipped_reference
 
@@ -113,6 +113,8 @@ def _measure(
     train, test = reference.train, reference.test
     accuracy, histogram = _accuracy(forge, classifier, drawn, real), _histogram(classifier, reference, drawn)
     details = None if real is None else measure_details(*_aligned(forge, classifier, drawn, real))
+    frechet = _distance(drawn.features, train)
+    floor = None if test is None else Figure(frechet_distance(test, train), test.count, train.count)
     return Evaluation(
         model=str(forge.path),
         model_sha256=forge.sha256,
@@ -122,8 +124,9 @@ def _measure(
         data_sha256=reference.data_sha256,
         count=len(drawn),
         seed=seed,
-        frechet=Figure(frechet_distance(moments(drawn.features), train), len(drawn), train.count),
-        floor=None if test is None else Figure(frechet_distance(test, train), test.count, train.count),
+        frechet=frechet,
+        floor=floor,
+        ratio=_ratio(drawn.features, frechet, train, floor),
         accuracy=accuracy,
         accuracy_by_label=_accuracy_by_label(forge, classifier, drawn),
         histogram=histogram,
@@ -134,6 +137,18 @@ def _measure(
         ),
         notes=(),
     )
+
+
+def _distance(features: NDArray[np.float32], train: Moments) -> Figure:
+    return Figure(frechet_distance(moments(features), train), len(features), train.count)
+
+
+def _ratio(features: NDArray[np.float32], frechet: Figure, train: Moments, floor: Figure | None) -> Figure | None:
+    """The distance in floors, of the first images alone where they are more than the floor has."""
+    if floor is None or not floor.value:
+        return None
+    equal = frechet if frechet.n <= floor.n else _distance(features[: floor.n], train)
+    return replace(equal, value=equal.value / floor.value)
 
 
 def _is_right(classifier: Classifier, images: Measured) -> NDArray[np.bool_]:
@@ -193,8 +208,15 @@ def _notes(forge: Forge, classifier: Classifier, evaluation: Evaluation, is_own:
             f"{evaluation.data} has no test part with {LEAST} images of what the model draws or more, so there is no "
             "floor to compare the distance with"
         )
-    elif floor.n != frechet.n:
-        yield f"the distance is taken from {frechet.n:,} images and its floor from {floor.n:,}; fewer images raise it"
+    elif floor.n < frechet.n:
+        yield (
+            f"the distance in F is of the first {floor.n:,} images, as the floor is of so many; fewer images raise both"
+        )
+    elif floor.n > frechet.n:
+        yield (
+            f"the distance is taken from {frechet.n:,} images and its floor from {floor.n:,}; fewer images raise it; "
+            f"ask for {floor.n:,}"
+        )
     if is_stand_in(classifier, evaluation.data_sha256):
         yield (
             f"the classifier learnt from {classifier.data_name} and not from {evaluation.data}, so that its figures "

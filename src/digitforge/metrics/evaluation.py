@@ -83,6 +83,8 @@ class Evaluation:
     count: images drawn, from `seed`.
     frechet: Frechet distance to the training images in the classifier's features, 0 and up.
     floor: the same for the test images against the training images; None without a test part.
+    ratio: the Frechet distance in floors, from no more images than the floor has, as few images raise a distance: 1 is
+    as near as other real images; None without a floor.
     accuracy: share of images read as the label asked for, 0..1; None where no label can be asked for without the
     classifier's help.
     accuracy_by_label: the same for each label asked for, by name.
@@ -101,6 +103,7 @@ class Evaluation:
     seed: int
     frechet: Figure
     floor: Figure | None
+    ratio: Figure | None
     accuracy: Figure | None
     accuracy_by_label: dict[str, Figure]
     histogram: Histogram
@@ -109,11 +112,6 @@ class Evaluation:
     notes: tuple[str, ...]
     tstr: Tstr | None = None
     inception: Figure | None = None
-
-    @property
-    def ratio(self) -> float | None:
-        """The Frechet distance in floors: 1 is as near as other real images; None without a floor."""
-        return self.frechet.value / self.floor.value if self.floor and self.floor.value else None
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain types."""
@@ -128,7 +126,7 @@ class Evaluation:
             "seed": self.seed,
             "frechet": self.frechet.as_dict(),
             "floor": self.floor.as_dict() if self.floor else None,
-            "ratio": self.ratio,
+            "ratio": self.ratio.as_dict() if self.ratio else None,
             "accuracy": self.accuracy.as_dict() if self.accuracy else None,
             "accuracy_by_label": {name: figure.as_dict() for name, figure in self.accuracy_by_label.items()},
             "histogram": self.histogram.as_dict(),

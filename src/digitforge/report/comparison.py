@@ -9,6 +9,7 @@ from typing import Any
 from digitforge.forge import Forge
 from digitforge.recipe import Recipe
 from digitforge.report.history import History
+from digitforge.report.quantities import value_of
 from digitforge.runs import RunFolder
 
 # Keys that say what a recipe is about and how often a run is recorded, and change nothing that it trains.
@@ -52,9 +53,9 @@ def reached(folder: RunFolder, history: History, figures: Mapping[str, Any] | No
         images=history.images,
         images_asked=asked or history.images,
         seconds=history.seconds,
-        frechet=_number(figures.get("frechet"), "value"),
-        ratio=_number(figures, "ratio"),
-        accuracy=_number(figures.get("accuracy"), "value"),
+        frechet=value_of(figures.get("frechet")),
+        ratio=value_of(figures.get("ratio")),
+        accuracy=value_of(figures.get("accuracy")),
     )
 
 
@@ -90,9 +91,3 @@ def _said(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return "-" if value is None else str(value)
-
-
-def _number(figures: Any, key: str) -> float | None:
-    """A figure of a card, which may hold anything under its keys."""
-    value = figures.get(key) if hasattr(figures, "get") else None
-    return float(value) if isinstance(value, int | float) else None

@@ -235,12 +235,12 @@ def by_label(name: str) -> tuple[Quantity, ...]:
 def measured(evaluation: Mapping[str, Any], quantity: Quantity) -> Measured | None:
     """The value of a quantity; None where the evaluation, which may be of an older release, does not have it."""
     found = _at(evaluation, quantity.place)
-    value = _number(found)
+    value = value_of(found)
     if value is None:
         return None
     n = found.get("n") if isinstance(found, Mapping) else evaluation.get("count")
-    own = _number(found.get("real")) if isinstance(found, Mapping) else None
-    known = _number(_at(evaluation, quantity.real)) if isinstance(quantity.real, tuple) else quantity.real
+    own = value_of(found.get("real")) if isinstance(found, Mapping) else None
+    known = value_of(_at(evaluation, quantity.real)) if isinstance(quantity.real, tuple) else quantity.real
     return Measured(value, n if isinstance(n, int) else None, known if own is None else own)
 
 
@@ -279,7 +279,7 @@ def _at(table: Any, place: Place) -> Any:
     return table
 
 
-def _number(found: Any) -> float | None:
+def value_of(found: Any) -> float | None:
     """A finite number, by itself or under "value"; a card may hold anything."""
     value = found.get("value") if isinstance(found, Mapping) else found
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

@@ -233,11 +233,11 @@ def training(recipe: Recipe, data: DataSet, observers: Sequence[Observer] = ()) 
     title = f"{recipe.name}, {recipe.training.seconds:g} s" if recipe.training.seconds else recipe.name
     steps = round(last["clock"]["seconds"], 1), "s of steps"
     drawn = JUDGED, "images drawn"
-    accuracy = figures.accuracy.value if figures.accuracy else None
+    accuracy, ratio = (figure.value if figure else None for figure in (figures.accuracy, figures.ratio))
     measures = {
         "images": Measure(f"{title}: images seen", last["images"], "images", *steps),
         "frechet": Measure(f"{title}: Frechet distance", figures.frechet.value, "", *drawn),
-        "ratio": Measure(f"{title}: the same in F", figures.ratio, "F", *drawn),
+        "ratio": Measure(f"{title}: the same in F", ratio, "F", *drawn),
         "accuracy": Measure(f"{title}: read as asked", accuracy, "share", *drawn),
         "seconds": Measure(f"{title}: the whole run", wall, "s", 1, "run"),
     }

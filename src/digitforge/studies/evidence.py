@@ -113,7 +113,7 @@ class StudiedRun:
         ratio = self.figures(epochs)["ratio"]
         if ratio is None:
             raise MissingError(f"{self.folder.path.name} has no floor to be held against")
-        return float(ratio)
+        return float(ratio["value"])
 
     def floors_by_label(self, epochs: float | None = None) -> dict[str, float]:
         """Each label's distance in floors of its own, all from equally many images; one hardly drawn is left out."""
