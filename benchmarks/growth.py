@@ -6,7 +6,8 @@ Images a second (real images shown to D, steps alone) of dcgan and express at ba
 generator or its discriminator 16 to 96 channels wide; and of both recipes with one thread, with all cores, and in two
 processes of one thread each by torchrun, the batch being their own throughout. Blocks of steps are taken in turns, so
 that a slow moment of the machine hits all alike. Prints the medians over the rounds, keeps them with the lowest and
-highest in benchmarks/results/growth.json, and draws docs/images/growth.png.
+highest in benchmarks/results/growth.json, draws docs/images/growth.png and writes what two processes reach into
+docs/speed.md.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from digitforge.recipe import load_recipe
 from digitforge.report.axes import BLUE, GREEN, ORANGE, style
 from digitforge.report.figures import figure_bytes
 from digitforge.studies.bench import speed, stepper
+from passages import table, write_passage
 from peers.contest import Contestant
 from recipe_speed import machine
 
@@ -71,6 +73,7 @@ def main() -> None:
     told |= {"rounds": options.rounds, "seconds_a_block": options.seconds}
     RESULTS.write_text(json.dumps(told | found, indent=2) + "\n")
     PICTURE.write_bytes(figure_bytes(picture(found)))
+    write_passage("docs/speed.md", "threads and processes", ways_table(found["threads"]))
 
 
 def in_this_process() -> Iterator[tuple[Key, Measure]]:
@@ -102,6 +105,16 @@ def in_others(open_contestants: ExitStack) -> Iterator[tuple[Key, Measure]]:
             contestant = Contestant(command)
             open_contestants.callback(contestant.close)
             yield ("threads", name, way), contestant.images_per_second
+
+
+def ways_table(groups: Mapping[str, Mapping[str, Summary]]) -> str:
+    """Each recipe's images a second by threads and processes: medians and extremes."""
+    lines = [["recipe", *next(iter(groups.values())), "2 processes over threads"]]
+    for name, ways in groups.items():
+        cells = [f"{one['median']:,.0f} ({one['least']:,.0f} to {one['most']:,.0f})" for one in ways.values()]
+        *_, threaded, shared = medians(ways)
+        lines.append([in_words(name), *cells, f"{shared / threaded:.2f}"])
+    return table(lines)
 
 
 def summary(values: list[float]) -> Summary:

@@ -6,7 +6,8 @@ Keras trains an epoch at a time, and between its epochs `digitforge train expres
 digit and not, so that a slow hour hits both. A budget stands for its own run from nothing: the seconds are its training
 steps. Every model draws 10,000 images for the Frechet distance to MNIST's training images in the pinned classifier's
 features. For three distances that Keras reached, the ratio of its seconds to those of the smallest budget whose model
-is as near. Keeps all in results/time_to_quality.json and draws docs/images/time_to_quality.png.
+is as near. Keeps all in results/time_to_quality.json, draws docs/images/time_to_quality.png and writes the table of
+docs/speed.md.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from digitforge.metrics.reference import shipped_reference
 from digitforge.report.axes import BLUE, GREEN, ORANGE, style
 from digitforge.report.figures import figure_bytes
 from digitforge.training.train import train
+from passages import table, write_passage
 from peers.contest import Contestant
+from recipe_speed import machine
 from same_layers import HERE, keras_python
 
 RESULTS = HERE / "results" / "time_to_quality.json"
@@ -65,10 +68,10 @@ def main() -> None:
                     print(*found, flush=True)
         keras.close()
     told = [verdict(curves, name) for name in list(CURVES)[1:]]
-    result = {"date": datetime.now(UTC).date().isoformat(), "curves": curves, "verdicts": told}
+    result = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(), "curves": curves, "verdicts": told}
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
     PICTURE.write_bytes(figure_bytes(picture(curves)))
-    print(json.dumps(told, indent=2))
+    write_passage("docs/speed.md", "time to quality", rows(told))
 
 
 def express_runs(folder: Path) -> Iterator[tuple[str, Point]]:
@@ -100,6 +103,19 @@ def verdict(curves: dict[str, list[Point]], name: str) -> dict[str, Any]:
         ratio = None if fast is None else slow / fast
         rows.append({"distance": wanted, "keras_seconds": slow, "express_seconds": fast, "ratio": ratio})
     return {"curve": name, "rows": rows}
+
+
+def rows(told: list[dict[str, Any]]) -> str:
+    """For each distance: the seconds of Keras, and of express told the digit and not, with how much sooner they are."""
+    lines = [["Frechet distance", *CURVES]]
+    for same in zip(*(one["rows"] for one in told), strict=True):
+        slow = same[0]["keras_seconds"]
+        cells = [
+            f"{one['express_seconds']:,.1f} s, {one['ratio']:,.0f} times as soon" if one["ratio"] else "not reached"
+            for one in same
+        ]
+        lines.append([f"{same[0]['distance']:.2f}", f"{slow:,.0f} s", *cells])
+    return table(lines)
 
 
 def picture(curves: dict[str, list[Point]]) -> Figure:

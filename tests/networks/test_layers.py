@@ -15,7 +15,7 @@ from digitforge.networks.layers import (
     Flatten,
     Logit,
     ToMap,
-    mean_over_processes,
+    from_all_processes,
     mixes_samples,
     processes,
     seed_dropout,
@@ -54,7 +54,7 @@ def normalise(shape: tuple[int, ...]) -> Results:
     layer = {"weight gradient": gradients[1], "bias gradient": gradients[2], "second weight gradient": seconds[1]}
     assert norm.running_mean is not None and norm.running_var is not None
     layer |= {"mean": norm.running_mean, "variance": norm.running_var}
-    found |= {f"layer {name}": mean_over_processes(value.detach()) for name, value in layer.items()}
+    found |= {f"layer {name}": from_all_processes(value.detach()).mean(0) for name, value in layer.items()}
     return {name: value.detach().numpy() for name, value in found.items()}
 
 

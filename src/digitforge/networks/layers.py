@@ -21,8 +21,9 @@ from digitforge.randomness import stream
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalisation (Ioffe and Szegedy 2015) over the global batch: [N, C] or [N, C, H, W].
 
-    With several processes the moments are averaged over all of them, in a way that can be differentiated twice, so
-    that the result is that of one process with the whole batch. `momentum` is PyTorch's: the share of the new batch.
+    With several processes the moments are those of all of them (Chan, Golub and LeVeque 1979), in one message and in a
+    way that can be differentiated twice, so that the result is that of one process with the whole batch. `momentum` is
+    PyTorch's: the share of the new batch.
     is_shared: whether each process has its part of the batch, rather than all of them the same one.
     """
 
@@ -38,11 +39,13 @@ class BatchNorm(nn.BatchNorm2d):
         axes = [axis for axis in range(input.dim()) if axis != 1]
         shape = [1, -1, *[1] * (input.dim() - 2)]
         wide = input.float()
-        mean = mean_over_processes(wide.mean(axes))
-        variance = mean_over_processes((wide - mean.view(shape)).square().mean(axes))
+        own_variance, own_mean = torch.var_mean(wide, axes, correction=0)
+        means, variances = from_all_processes(torch.stack([own_mean, own_variance])).unbind(1)
+        mean = means.mean(0)
+        variance = (variances + (means - mean).square()).mean(0)
         self._track(mean.detach(), variance.detach(), size=input.numel() // input.shape[1] * processes())
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (wide * scale.view(shape) + (self.bias - mean * scale).view(shape)).to(input.dtype)
+        return torch.addcmul((self.bias - mean * scale).view(shape), wide, scale.view(shape)).to(input.dtype)
 
     def _track(self, mean: Tensor, variance: Tensor, size: int) -> None:
         assert self.running_mean is not None and self.running_var is not None
@@ -223,11 +226,12 @@ def this_process() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
-def mean_over_processes(value: Tensor) -> Tensor:
-    """The mean of every process's `value`, differentiable any number of times."""
+def from_all_processes(value: Tensor) -> Tensor:
+    """Every process's `value`, [P, ...] by rank: one message, differentiable any number of times."""
     if processes() == 1:
-        return value
-    return _SumOverProcesses.apply(value) / processes()  # type: ignore[no-untyped-call, no-any-return]
+        return value[None]
+    own = [value if rank == this_process() else torch.zeros_like(value) for rank in range(processes())]
+    return _SumOverProcesses.apply(torch.stack(own))  # type: ignore[no-untyped-call, no-any-return]
 
 
 class _SumOverProcesses(torch.autograd.Function):

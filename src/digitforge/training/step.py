@@ -75,8 +75,7 @@ def simultaneous_step(game: Game, batches: Batches, step: int) -> Outcome:
         pull = shown.grad * (wanted[len(fake) :] / fake)[..., None, None, None].to(shown.grad.dtype)
     penalty = _penalise(game, batches, batch, shown, step)
     fakes.backward(pull)
-    _teach_discriminator(game)
-    _learn(game.generator, game.generator_optimiser)
+    _learn(game, game.discriminator, game.generator)
     return Outcome(discriminator_loss, generator_loss, penalty)
 
 
@@ -126,7 +125,7 @@ def _discriminator_turn(
     clear_gradients(game)
     logits.backward(weights)  # type: ignore[no-untyped-call]
     penalty = _penalise(game, batches, batch, fakes, step)
-    _teach_discriminator(game)
+    _learn(game, game.discriminator)
     return loss, penalty
 
 
@@ -140,7 +139,7 @@ def _generator_turn(game: Game, batch: Batch, fakes: Tensor) -> Tensor:
     generator_loss = loss.generator(real, fake)
     generator_loss.backward(torch.ones_like(generator_loss))  # type: ignore[no-untyped-call]
     game.discriminator.requires_grad_(True)
-    _learn(game.generator, game.generator_optimiser)
+    _learn(game, game.generator)
     return generator_loss.detach()
 
 
@@ -193,19 +192,22 @@ def clear_gradients(game: Game) -> None:
                 parameter.grad = None
 
 
-def _teach_discriminator(game: Game) -> None:
-    """Let D take its step; where its weights are clipped, that is part of it (Arjovsky et al. 2017, algorithm 1)."""
-    _learn(game.discriminator, game.discriminator_optimiser)
-    bound = game.objective.clip
-    if bound:
-        with torch.no_grad():
-            for parameter in game.discriminator.parameters():
-                parameter.clamp_(-bound, bound)
+def _learn(game: Game, *players: nn.Module) -> None:
+    """Let players take their steps by their gradients, which several processes average in one message for all."""
+    average_gradients(parameter for player in players for parameter in player.parameters())
+    if game.discriminator in players:
+        game.discriminator_optimiser.step()
+        if game.objective.clip:
+            _clip(game.discriminator, game.objective.clip)
+    if game.generator in players:
+        game.generator_optimiser.step()
 
 
-def _learn(player: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    average_gradients(player.parameters())
-    optimiser.step()
+def _clip(critic: nn.Module, bound: float) -> None:
+    """Clip a critic's weights after its step (Arjovsky et al. 2017, algorithm 1)."""
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter.clamp_(-bound, bound)
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -19,7 +19,7 @@ from digitforge.data import Digits
 from digitforge.data.digits import few_of
 from digitforge.errors import DivergenceError, RecipeError, RunError
 from digitforge.networks.build import build
-from digitforge.networks.layers import mean_over_processes, mixes_samples
+from digitforge.networks.layers import from_all_processes, mixes_samples
 from digitforge.networks.pixels import to_uint8
 from digitforge.networks.players import Generator
 from digitforge.randomness import draw_latents, stream
@@ -198,7 +198,7 @@ class Trainer:
         """This tick's line of statistics; the sums start anew."""
         plan, state, images = self.plan, self.state, self.images
         previous, seconds = self._last_line
-        sums = mean_over_processes(state.sums).tolist()
+        sums = from_all_processes(state.sums).mean(0).tolist()
         terms = zip(("discriminator", "generator", "penalty"), sums, sums[_COUNTS:], strict=False)
         loss = {name: total / count for name, total, count in terms if count}
         if not all(map(math.isfinite, loss.values())):  # of some process: the sums of this one may be whole
