@@ -228,15 +228,15 @@ def outcome(exhibit: Exhibit) -> str:
     part, trained = share(exhibit), exhibit.lengths[0]
     length = "its full length" if part == 1 else f"{part:.0%} of its full length"
     length += "" if exhibit.folder.is_finished else ", the newest snapshot of a run on its way"
-    seeds = "" if len(runs) == 1 else f"{len(runs)} seeds: "
+    whose, seeds = ("", "") if len(runs) == 1 else (f"Seed {run.recipe.training.seed}: ", f"{len(runs)} seeds: ")
     ratios = [one.evaluation["ratio"]["value"] for one in runs]
     ratio = spread(ratios, "{:,.1f}" if ratios[0] < ROUNDED_FROM else "{:,.0f}")
     told = [one.evaluation["accuracy"]["value"] for one in runs if one.evaluation.get("accuracy")]
     asked = f", {100 * statistics.mean(told):.1f}% read as the digit asked for" if told else ""
     judged = [f"{run.history.curves[f'accuracy.{key}'].values[-1]:.0%} of {word}" for key, word in JUDGED.items()]
     return (
-        f"{trained.images:,} images ({trained.epochs:,.1f} epochs), {length}, in {in_words(trained.seconds)} of "
-        f"training steps. {seeds}{ratio} F{asked}; D is right on {' and '.join(judged)} images at the end."
+        f"{whose}{trained.images:,} images ({trained.epochs:,.1f} epochs), {length}, in {in_words(trained.seconds)} of "
+        f"training steps; D is right on {' and '.join(judged)} images at the end. {seeds}{ratio} F{asked}."
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from digitforge.report.history import History
 from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, Quantity, measured, written
 from digitforge.report.shown import ShownRun
+from passages import table
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,7 @@ def figures_table(groups: Mapping[str, Sequence[ShownRun]], lengths: Mapping[str
 
     groups: the runs of a recipe, which differ in the seed alone, by its name. lengths: how long each was trained.
     """
-    rows = [["", *groups, "real"], ["---", *["---:"] * (len(groups) + 1)]]
-    rows.append(["seeds", *(str(len(runs)) for runs in groups.values()), ""])
+    rows = [["", *groups, "real"], ["seeds", *(str(len(runs)) for runs in groups.values()), ""]]
     for key in ("images", "seconds"):
         cells = [spread([float(getattr(one, key)) for one in lengths[name]], "{:,.0f}") for name in groups]
         rows.append([key, *cells, ""])
@@ -49,7 +49,7 @@ def figures_table(groups: Mapping[str, Sequence[ShownRun]], lengths: Mapping[str
             real = next((one.real for column in known for one in column if one.real is not None), None)
             cells = [cell([one.value for one in column], quantity) for column in known]
             rows.append([quantity.title, *cells, "" if real is None else written(real, quantity)])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+    return f"{table(rows, are_numbers=True)}\n"
 
 
 def cell(values: Sequence[float], quantity: Quantity) -> str:

@@ -23,8 +23,11 @@ def write_passage(page: str, name: str, text: str) -> None:
     path.write_text(found, "utf-8")
 
 
-def table(rows: list[list[str]]) -> str:
-    """Rows of cells as a table in Markdown, the first one its head."""
+def table(rows: list[list[str]], are_numbers: bool = False) -> str:
+    """Rows of cells as a table in Markdown, the first one its head.
+
+    are_numbers: whether what stands right of the first column is set flush right.
+    """
     head, *body = rows
-    lines = [head, ["---"] * len(head), *body]
+    lines = [head, ["---", *["---:" if are_numbers else "---"] * (len(head) - 1)], *body]
     return "\n".join(f"| {' | '.join(row)} |" for row in lines)

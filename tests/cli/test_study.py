@@ -98,6 +98,8 @@ def test_both_studies_come_to_their_ends_in_a_tiny_form(folder: Path, capfd: pyt
     assert {run["name"] for run in found["runs"]} == {
         f"tiny-{kind}-0{length}" for kind in ("digit-1", "conditional", "unconditional") for length in ("", "-8")
     }
+    for grown in found["curves"]["tiny.toml"].values():
+        assert [one["images"] for one in grown["1"]["0"]] == [16, 160]  # whole batches
     assert main(f"study claims {few} --only good-after-30 --out two".split()) == 0
     (finding,) = json.loads((folder / "two" / "results.json").read_text())["findings"]
     assert finding["verdict"] == "cannot be told"

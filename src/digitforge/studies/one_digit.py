@@ -120,6 +120,7 @@ def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL,
             "count": design.count,
             "cores": available_cores(),
         },
+        curves={name: group.as_dict() for name, group in compared.items()},
     )
     publish(outcome, folder, [growth_part(group) for group in compared.values()])
     return outcome

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from typing import Any
 
+from digitforge.report.growth import KINDS
 from digitforge.report.plates import Plate, png_plate
 from digitforge.studies.evidence import SEEDS, Evidence, MissingError
 from digitforge.studies.finding import Claim, Condition, Finding, settle
@@ -50,6 +52,21 @@ class Group:
     def digits(self) -> list[str]:
         """Those that are compared."""
         return list(self.alone)
+
+    @property
+    def kinds(self) -> dict[str, Grown]:
+        """All of them, by what they were trained on."""
+        return dict(zip(KINDS, (self.alone, self.untold, self.told), strict=True))
+
+    def as_dict(self) -> dict[str, Any]:
+        """All that was measured on the way, as plain types: by kind, digit and seed."""
+        return {
+            kind: {
+                digit: {str(seed): [asdict(moment) for moment in growth.moments] for seed, growth in by_seed.items()}
+                for digit, by_seed in grown.items()
+            }
+            for kind, grown in self.kinds.items()
+        }
 
     @property
     def specialists(self) -> Sides:

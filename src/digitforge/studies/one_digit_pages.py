@@ -16,7 +16,7 @@ from digitforge.studies.one_digit_findings import Group
 
 def growth_part(group: Group) -> StudyPart:
     """A recipe's curves and its figures at the end, digit by digit."""
-    kinds = {"alone": group.alone, "unconditional": group.untold, "conditional": group.told}
+    kinds = group.kinds
     rows = tuple(
         Row(digit, tuple(_cell(grown[digit]) for grown in kinds.values()), better="lower") for digit in group.digits
     )

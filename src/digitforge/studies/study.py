@@ -92,7 +92,8 @@ class Outcome:
     """What a study came to.
 
     about: sentences on how it was carried out. parts: findings under headings. runs: by the name that they have in it.
-    diverged: trainings whose numbers ran away, by their names, and how.
+    diverged: trainings whose numbers ran away, by their names, and how. curves: what was measured on the way, as plain
+    types.
     """
 
     study: str
@@ -103,6 +104,7 @@ class Outcome:
     runs: dict[str, RunFolder]
     diverged: Mapping[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    curves: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def findings(self) -> list[Finding]:
@@ -120,6 +122,7 @@ def publish(outcome: Outcome, folder: StudyFolder, more: Sequence[StudyPart] = (
         "settings": outcome.settings,
         "about": about,
         "findings": [finding.as_dict() for finding in outcome.findings],
+        **({"curves": outcome.curves} if outcome.curves else {}),
         "runs": [
             {"name": one.name, "recipe": one.recipe, "seed": one.seed, "images": one.images, "seconds": one.seconds}
             for one in trainings

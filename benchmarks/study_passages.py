@@ -1,0 +1,81 @@
+"""What came of the studies, written into docs/studies.md from what they left.
+
+    digitforge study one-digit
+    python benchmarks/study_passages.py [--one-digit runs/study-one-digit]
+
+Every verdict with its figures, the distances at the end, and the curves as pictures in docs/images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from digitforge.files import write_whole
+from digitforge.report.tables import Table
+from digitforge.studies.growth import Growth, Moment
+from digitforge.studies.one_digit_findings import Group
+from digitforge.studies.one_digit_pages import growth_part
+from passages import ROOT, table, write_passage
+from recipe_speed import machine
+
+PICTURES = ROOT / "docs" / "images"
+MINUTE = 60  # seconds
+
+
+def main() -> None:
+    """Write what the study's results say."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--one-digit", type=Path, default=ROOT / "runs" / "study-one-digit")
+    results = json.loads((parser.parse_args().one_digit / "results.json").read_text())
+    parts = [summary(results)]
+    for recipe, kinds in results["curves"].items():
+        growth = growth_part(group(recipe, kinds, results["settings"]["count"]))
+        picture = PICTURES / f"one-digit-{recipe}.png"
+        for plate in growth.plates:
+            write_whole(picture, base64.b64decode(plate.uri.partition(",")[2]))
+            parts += [f"### {recipe}", f"![{plate.alt}](images/{picture.name})"]
+        findings = [one for one in results["findings"] if one["key"].startswith(f"{recipe}-")]
+        parts += [*map(in_markdown, growth.tables), verdicts(findings)]
+    write_passage("docs/studies.md", "what one-digit found", "\n\n".join(parts))
+
+
+def summary(results: Mapping[str, Any]) -> str:
+    """How much was trained, and on what."""
+    runs, settings = results["runs"], results["settings"]
+    minutes = sum(run["seconds"] for run in runs) / MINUTE
+    return (
+        f"{len(runs)} trainings, {minutes:,.0f} minutes of steps of one thread each ({machine()}); {settings['seeds']} "
+        f"seeds, {settings['images']:,} images each but for the shorter ones."
+    )
+
+
+def group(recipe: str, kinds: Mapping[str, Any], count: int) -> Group:
+    """A recipe's trainings, from the study's curves."""
+    grown = [
+        {
+            digit: {int(seed): Growth(tuple(Moment(**one) for one in moments)) for seed, moments in by_seed.items()}
+            for digit, by_seed in digits.items()
+        }
+        for digits in kinds.values()
+    ]
+    return Group(recipe, *grown, count)
+
+
+def in_markdown(found: Table) -> str:
+    """A table of the study's page."""
+    head = [found.caption, *found.columns]
+    return table([head, *([row.title, *(cell.text for cell in row.cells)] for row in found.rows)], are_numbers=True)
+
+
+def verdicts(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Each claim with its verdict and what it rests on."""
+    return table([["claim", "what came of it"], *([one["claim"], one["sentence"]] for one in findings)])
+
+
+if __name__ == "__main__":
+    main()
