@@ -93,8 +93,12 @@ def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL,
     measures.check()
     groups = {name: trials_of(name, data, design) for name in design.recipes}
     folder.create("one-digit")
-    trials = [
-        trial for kinds in groups.values() for by_seed in kinds.values() for one in by_seed.values() for trial in one
+    trials = [  # seed by seed, so that a slow hour of the machine hits all that are compared
+        trial
+        for kinds in groups.values()
+        for seed in range(design.seeds)
+        for by_seed in kinds.values()
+        for trial in by_seed[seed]
     ]
     diverged = train_trials(
         trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher
