@@ -1,12 +1,13 @@
 """How many seconds until the digits are so good? `express` beside Keras' DCGAN in mixed_bfloat16.
 
-    python benchmarks/time_to_quality.py [--epochs 10]
+    python benchmarks/time_to_quality.py [--epochs 10] [--budgets 4 6 ...] [--go-on]
 
 Keras trains an epoch at a time, and between its epochs `digitforge train express --budget ...` has its turn, told the
 digit and not, so that a slow hour hits both. A budget stands for its own run from nothing: the seconds are its training
 steps. Every model draws 10,000 images for the Frechet distance to MNIST's training images in the pinned classifier's
 features. For three distances that Keras reached, the ratio of its seconds to those of the smallest budget whose model
-is as near. Keeps all in results/time_to_quality.json, draws docs/images/time_to_quality.png and writes the table of
+is as near. --go-on trains no Keras, and adds what `express` reaches with further budgets to what is kept. Keeps all in
+results/time_to_quality.json, draws docs/images/time_to_quality.png and writes the table of
 docs/speed.md.
 """
 
@@ -16,9 +17,9 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from same_layers import HERE, keras_python
 
 RESULTS = HERE / "results" / "time_to_quality.json"
 PICTURE = HERE.parent / "docs" / "images" / "time_to_quality.png"
-BUDGETS = (4, 6, 8, 10, 15, 20, 30, 45, 60)  # seconds
+BUDGETS = (2, 3, 4, 6, 8, 10, 15, 20, 30, 45, 60)  # seconds
 SHARES = (1 / 4, 1 / 2, 1)  # of Keras' epochs, whose best distances are the three that are compared
 CURVES = {"Keras DCGAN": ORANGE, "express, told the digit": BLUE, "express, not told": GREEN}
 Point = tuple[float, float]  # seconds, Frechet distance
@@ -50,23 +51,19 @@ def main() -> None:
     """Let them take turns, then print and keep what came of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--budgets", type=float, nargs="+", default=BUDGETS, help="seconds")
+    parser.add_argument("--go-on", action="store_true")
     options = parser.parse_args()
-    curves: dict[str, list[Point]] = {name: [] for name in CURVES}
+    kept = json.loads(RESULTS.read_text())["curves"] if options.go_on else {name: [] for name in CURVES}
+    curves: dict[str, list[Point]] = {name: [tuple(point) for point in points] for name, points in kept.items()}
     with tempfile.TemporaryDirectory() as place:
-        folder, runs = Path(place), express_runs(Path(place))
-        np.save(folder / "mnist.npy", load_data("mnist").train.images[:, 0])
-        peer = HERE / "peers" / "keras_dcgan.py"
-        keras = Contestant([keras_python(), peer, "mixed_bfloat16", folder / "mnist.npy", folder])
-        for epoch in range(1, options.epochs + 1):
-            seconds = keras.ask("epoch")["seconds"]
-            drawn = np.load(folder / f"{epoch}.npy")[:, np.newaxis]
-            curves["Keras DCGAN"].append((seconds, distance(drawn)))
-            print(f"Keras, epoch {epoch}: {curves['Keras DCGAN'][-1]}", flush=True)
-            for _ in range(-(-len(BUDGETS) * 2 // options.epochs)):
-                if (found := next(runs, None)) is not None:
-                    curves[found[0]].append(found[1])
-                    print(*found, flush=True)
-        keras.close()
+        runs = express_runs(Path(place), options.budgets)
+        turns = -(-len(options.budgets) * 2 // options.epochs)
+        for point in () if options.go_on else keras_epochs(Path(place), options.epochs):
+            curves["Keras DCGAN"].append(point)
+            print(f"Keras, epoch {len(curves['Keras DCGAN'])}: {point}", flush=True)
+            add(curves, islice(runs, turns))
+        add(curves, runs)
     told = [verdict(curves, name) for name in list(CURVES)[1:]]
     result = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(), "curves": curves, "verdicts": told}
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
@@ -74,9 +71,27 @@ def main() -> None:
     write_passage("docs/speed.md", "time to quality", rows(told))
 
 
-def express_runs(folder: Path) -> Iterator[tuple[str, Point]]:
+def keras_epochs(folder: Path, epochs: int) -> Iterator[Point]:
+    """Keras' seconds and distance after each epoch; between two it does nothing."""
+    np.save(folder / "mnist.npy", load_data("mnist").train.images[:, 0])
+    peer = HERE / "peers" / "keras_dcgan.py"
+    keras = Contestant([keras_python(), peer, "mixed_bfloat16", folder / "mnist.npy", folder])
+    for epoch in range(1, epochs + 1):
+        seconds = keras.ask("epoch")["seconds"]
+        yield seconds, distance(np.load(folder / f"{epoch}.npy")[:, np.newaxis])
+    keras.close()
+
+
+def add(curves: dict[str, list[Point]], runs: Iterable[tuple[str, Point]]) -> None:
+    """Train so many runs, each a point of its curve."""
+    for name, point in runs:
+        curves[name].append(point)
+        print(name, point, flush=True)
+
+
+def express_runs(folder: Path, budgets: Sequence[float]) -> Iterator[tuple[str, Point]]:
     """One run after another: whose curve it belongs to, and its seconds and distance."""
-    for budget, is_told in product(BUDGETS, (True, False)):
+    for budget, is_told in product(budgets, (True, False)):
         settings = {"training.seconds": budget, "training.seed": 0, "networks.conditional": is_told}
         run = train("express", settings=settings, out=folder / f"{budget}-{is_told}")
         seconds = run.read_stats()[-1]["clock"]["seconds"]
