@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from digitforge.classifier import Classifier
 from digitforge.data import load_data
@@ -142,6 +143,9 @@ def picture(curves: dict[str, list[Point]]) -> Figure:
         axes.set_ylabel("Frechet distance to real digits")
         for name, points in curves.items():
             axes.plot(*zip(*sorted(points), strict=True), marker="o", color=CURVES[name], label=name)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+            axis.set_minor_formatter(NullFormatter())
         axes.legend(frameon=False)
     return figure
 
