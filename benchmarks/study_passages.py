@@ -35,10 +35,13 @@ def main() -> None:
     parts = [summary(results)]
     for recipe, kinds in results["curves"].items():
         growth = growth_part(group(recipe, kinds, results["settings"]["count"]))
-        picture = PICTURES / f"one-digit-{recipe}.png"
+        parts.append(f"#### {recipe}")
         for plate in growth.plates:
-            write_whole(picture, base64.b64decode(plate.uri.partition(",")[2]))
-            parts += [f"### {recipe}", f"![{plate.alt}](images/{picture.name})"]
+            head, _, content = plate.uri.partition(",")
+            kind = "svg" if "svg" in head else "png"
+            picture = PICTURES / f"one-digit-{recipe}.{kind}"
+            write_whole(picture, base64.b64decode(content))
+            parts.append(f"![{plate.alt}](images/{picture.name})")
         findings = [one for one in results["findings"] if one["key"].startswith(f"{recipe}-")]
         parts += [*map(in_markdown, growth.tables), verdicts(findings)]
     write_passage("docs/studies.md", "what one-digit found", "\n\n".join(parts))
