@@ -21,6 +21,7 @@ from PIL import Image
 
 COMMAND = [sys.executable, "-m", "digitforge"]
 TINY = ("networks.generator_width=4", "networks.discriminator_width=4", "networks.latent_size=6", "compute.threads=1")
+HANGS = 180  # seconds after which a command counts as hung: of 17 on a machine at rest, a busy one made more than 60
 IMAGES = 4800  # a few hundred steps: long enough to be killed on the way
 # Epsilons so large that Adam does not blow rounding up to whole steps where a gradient would be zero without it, and
 # rates of their own, so that how fast two runs part does not depend on what express learns with.
@@ -72,10 +73,10 @@ class Shop:
 def outcome(process: subprocess.Popen[str]) -> tuple[str, str]:
     """What a process said on both its streams; one that hangs is asked to end, with the processes that it started."""
     try:
-        return process.communicate(timeout=60)
+        return process.communicate(timeout=HANGS)
     except subprocess.TimeoutExpired:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=HANGS)
         raise
 
 

@@ -24,9 +24,9 @@ from digitforge.studies.trials import Trial, train_trials
 DATA = "mnist"
 DIGITS = ("1", "3", "8")  # the document's 3, the simplest digit and the most wound one
 RECIPES = ("raschka", "express")  # a plain DCGAN small enough for this, and our default
-# Fifteen trainings of raschka, at some 600 images/s a core, and fifteen of express, at some 1,200, with 0.45 as much
-# again in short runs: 63 and 45 minutes on two cores. Files and measures take 25 more, which leaves a machine that is
-# busy otherwise three quarters of an hour until three.
+# Fifteen trainings of raschka, at some 1,600 images/s a core, and fifteen of express, at some 1,700, with 0.45 as much
+# again in short runs: 24 and 33 minutes on two cores. Files and measures take ten more, and a core of half the speed
+# still ends within two and a half hours.
 IMAGES = 300_000
 QUICK_IMAGES, QUICK_DIGITS, QUICK_RECIPES, QUICK_SEEDS, QUICK_COUNT = 6_000, ("3",), ("express",), 2, 100
 # Shares of a run at which it is measured. Ten specialists have a tenth each of one model's time, and less where they
