@@ -70,6 +70,9 @@ class Networks(Section):
 
     family: str
     conditional: bool = False  # whether both networks are told the label
+    # Where they are not: into how many clusters k-means puts the images, which both are told instead while they learn
+    # (Liu et al. 2020, "Diverse image generation via self-conditioned GANs"); 0: they are told nothing.
+    clusters: int = Field(default=0, ge=0, le=1024)
     latent_size: Size = 100  # numbers a latent has
     latent: Literal["normal", "uniform"] = "normal"  # N(0, 1), or uniform in -1..1
     pixels: Literal["signed", "unit"] = "signed"  # images in -1..1 (the generator ends in tanh) or 0..1 (sigmoid)
@@ -77,6 +80,16 @@ class Networks(Section):
     discriminator_width: Size = 64
     leaky_slope: Fraction = 0.2
     dropout: Fraction = 0.0  # share of D's activations dropped
+
+    @property
+    def tells_clusters(self) -> bool:
+        """Whether the players are told clusters."""
+        return self.clusters > 0 and not self.conditional
+
+    @property
+    def drawing_size(self) -> int:
+        """Numbers that make a drawing: a latent's, and where clusters are told, one for each, which choose it."""
+        return self.latent_size + (self.clusters if self.tells_clusters else 0)
 
 
 class Objective(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def networks(family: str, conditional: bool) -> Networks:
 
 
 TOLD, UNTOLD = networks("express", conditional=True), networks("dcgan", conditional=False)
+CLUSTERED = networks("express", conditional=False).model_copy(update={"clusters": 3})
 
 
 def pair(settings: Networks, seed: int = 1) -> Pair:
@@ -59,6 +61,8 @@ def pair(settings: Networks, seed: int = 1) -> Pair:
                 module.weight.add_(torch.rand(module.weight.shape, generator=rng))
                 module.running_mean.add_(torch.randn(module.running_mean.shape, generator=rng) / 4)
                 module.running_var.mul_(1.5)
+        if made.discriminator.clusters is not None:
+            made.discriminator.clusters.weight.copy_(torch.randn(3, math.prod(SHAPE), generator=rng))
     return made
 
 
@@ -72,7 +76,7 @@ def card_of(model: bytes) -> str:
     return session(model).get_modelmeta().custom_metadata_map["digitforge"]
 
 
-@pytest.fixture(scope="module", params=[TOLD, UNTOLD], ids=["told", "untold"])
+@pytest.fixture(scope="module", params=[TOLD, UNTOLD, CLUSTERED], ids=["told", "untold", "clusters"])
 def settings(request: pytest.FixtureRequest) -> Networks:
     return request.param
 
@@ -86,14 +90,14 @@ def test_the_file_draws_what_torch_draws_for_any_number_of_latents(players: Pair
     generator = players.generator
     model = session(generator_to_onnx(generator, settings, SHAPE, CARD))
     inputs = {node.name: (node.type, node.shape[1:]) for node in model.get_inputs()}
-    told = {"label": ("tensor(int64)", [])} if generator.classes else {}
-    assert inputs == {"latent": ("tensor(float)", [LATENT])} | told
+    told = {"label": ("tensor(int64)", [])} if generator.labels else {}
+    assert inputs == {"latent": ("tensor(float)", [settings.drawing_size])} | told
     for count in COUNTS:
-        latents, labels = torch.randn(count, LATENT), torch.arange(count)
+        latents, labels = torch.randn(count, settings.drawing_size), torch.arange(count)
         feeds = {"latent": latents.numpy()} | ({"label": labels.numpy()} if told else {})
         (drawn,) = model.run(["images"], feeds)
         with torch.no_grad():
-            expected = to_uint8(players.generator.eval()(latents, labels), "signed").numpy()
+            expected = to_uint8(players.generator.eval().drawn(latents, labels), "signed").numpy()
         assert drawn.dtype == np.uint8
         assert drawn.shape == (count, *SHAPE)
         # Two orders of summation may round a pixel that lies between two levels to either of them.
@@ -155,14 +159,14 @@ def test_the_files_of_the_package_say_nothing_of_the_machine_that_wrote_them() -
 
 
 def test_the_file_judges_as_torch_does(players: Pair, settings: Networks) -> None:
-    classes = players.generator.classes
+    classes = players.generator.labels
     judge = session(discriminator_to_onnx(players.discriminator, settings, SHAPE, 10, CARD))
     for count in COUNTS:
         images, labels = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8), torch.arange(count)
         feeds = {"images": images.numpy()} | ({"label": labels.numpy()} if classes else {})
         (logits,) = judge.run(["logit"], feeds)
         with torch.no_grad():
-            expected = players.discriminator.eval()(to_network(images, "signed"), labels)
+            expected = players.discriminator.eval().judged(to_network(images, "signed"), labels)
         np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 

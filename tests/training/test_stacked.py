@@ -37,6 +37,7 @@ GAMES: dict[str, dict[str, object]] = {
     "wgan-gp": {**CRITIC, "objective.gradient_penalty": 10.0, "objective.penalty_every": 1},
     "wgan": {**CRITIC, **RMSPROP, "objective.clip": 0.1, "training.critic_steps": 5, "training.update": "alternating"},
     "upsample": {"networks.family": "upsample", "training.pretrain_images": 64, "training.update": "alternating"},
+    "clusters": {**PLAIN, "networks.clusters": 2},
     "baseline": {"networks.family": "baseline", "training.generator_batches": 2, "training.update": "alternating"},
 }
 

@@ -684,6 +684,7 @@ def test_losses_are_summed_in_what_a_device_has() -> None:
         },
         {"objective.loss": "wasserstein", "objective.r1": 0.0, "objective.gradient_penalty": 10.0},
         {"training.pretrain_images": 4 * BATCH, "training.update": "alternating", "training.generator_batches": 2},
+        {"networks.conditional": False, "networks.clusters": 7},
     ],
     ids=[
         "alternating, relativistic",
@@ -692,6 +693,7 @@ def test_losses_are_summed_in_what_a_device_has() -> None:
         "clipped critic, rmsprop",
         "gradient penalty",
         "pretraining, larger batches for the generator",
+        "clusters in the place of labels",
     ],
 )
 def test_every_kind_of_run_repeats_and_resumes(light_end: None, tmp_path: Path, settings: dict[str, object]) -> None:

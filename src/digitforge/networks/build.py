@@ -1,11 +1,13 @@
 """From a recipe's networks and a picture's shape to the two players."""
 
+import math
 from collections.abc import Callable
 
 import torch
 
 from digitforge.errors import RecipeError
 from digitforge.networks import baseline, dcgan, express, r3gan, raschka, upsample
+from digitforge.networks.clusters import ClusterChoice, NearestCluster
 from digitforge.networks.players import Outline, Pair
 from digitforge.randomness import stream
 from digitforge.recipe import nearest
@@ -24,7 +26,8 @@ FAMILIES: dict[str, Callable[[Outline], Pair]] = {
 def build(networks: Networks, shape: tuple[int, int, int], classes: int, seed: int) -> Pair:
     """Both players on the CPU, their first weights drawn from `seed`.
 
-    shape: channels, height and width of an image; classes: how many labels the data set has.
+    shape: channels, height and width of an image; classes: how many labels the data set has. What tells clusters is to
+    be filled with those of the images.
     """
     if networks.family not in FAMILIES:
         known = ", ".join(FAMILIES)
@@ -39,7 +42,7 @@ def build(networks: Networks, shape: tuple[int, int, int], classes: int, seed: i
     outline = Outline(
         shape=shape,
         latent_size=networks.latent_size,
-        classes=classes if networks.conditional else 0,
+        classes=classes if networks.conditional else networks.clusters,
         pixels=networks.pixels,
         generator_width=networks.generator_width,
         discriminator_width=networks.discriminator_width,
@@ -49,6 +52,9 @@ def build(networks: Networks, shape: tuple[int, int, int], classes: int, seed: i
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream(seed, "weights").integers(2**63)))
         pair = FAMILIES[networks.family](outline)
+    if networks.tells_clusters:
+        pair.generator.choice = ClusterChoice(networks.clusters, networks.latent)
+        pair.discriminator.clusters = NearestCluster(networks.clusters, math.prod(shape))
     pair.generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     pair.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return pair

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from digitforge.networks.clusters import ClusterChoice, NearestCluster
 from digitforge.networks.pixels import Range
 
 
@@ -15,7 +16,7 @@ class Outline:
 
     shape: channels, height and width of an image, in pixels.
     latent_size: numbers in a latent.
-    classes: labels that the players are told; 0 where they are told none.
+    classes: labels, or clusters, that the players are told; 0 where they are told none.
     """
 
     shape: tuple[int, int, int]
@@ -29,12 +30,31 @@ class Outline:
 
 
 class Generator(nn.Module):
-    """Latents [N, Z], and labels [N] where it is told them, to images [N, C, H, W] in the recipe's pixel range."""
+    """Latents [N, Z], and labels [N] where it is told them, to images [N, C, H, W] in the recipe's pixel range.
+
+    choice: what chooses a cluster, where it is told clusters while it learns; who uses it then tells it nothing.
+    """
+
+    choice: ClusterChoice | None
 
     def __init__(self, layers: nn.Module, classes: int) -> None:
         super().__init__()
         self.layers = layers
         self.classes = classes
+        self.register_module("choice", None)
+
+    @property
+    def labels(self) -> int:
+        """How many labels it knows that one may ask for; 0 where it asks for none."""
+        return 0 if self.choice else self.classes
+
+    def drawn(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What it draws for who uses it, clusters being chosen by K more numbers in each latent [N, Z + K]."""
+        if self.choice is None:
+            images: Tensor = self(latents, labels)
+            return images
+        own = latents.shape[1] - self.classes
+        return self.conditioned(latents[:, :own], self.choice(latents[:, own:]))
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.classes:
@@ -50,12 +70,23 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images [N, C, H, W], and labels [N] where it is told them, to logits [N]: positive for real."""
+    """Images [N, C, H, W], and labels [N] where it is told them, to logits [N]: positive for real.
+
+    clusters: what finds an image's cluster, where it is told clusters in the place of labels.
+    """
+
+    clusters: NearestCluster | None
 
     def __init__(self, features: nn.Module, logit: nn.Module) -> None:
         super().__init__()
         self.features = features
         self.logit = logit
+        self.register_module("clusters", None)
+
+    def judged(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What it makes of images for who uses it: of which cluster each is, it sees for itself."""
+        logits: Tensor = self(images, labels if self.clusters is None else self.clusters(images))
+        return logits
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         logits: Tensor = self.logit(self.features(images), labels)

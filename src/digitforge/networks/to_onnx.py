@@ -43,7 +43,7 @@ class _Drawing(nn.Module):
 
     def forward(self, latent: Tensor, label: Tensor | None = None, blend: Tensor | None = None) -> Tensor:
         if label is None or blend is None:
-            return to_uint8(self.generator(latent), self.pixels)
+            return to_uint8(self.generator.drawn(latent), self.pixels)
         condition = F.one_hot(label, self.generator.classes).to(latent.dtype) + blend
         return to_uint8(self.generator.conditioned(latent, condition), self.pixels)
 
@@ -55,8 +55,7 @@ class _Judging(nn.Module):
         self.pixels = pixels
 
     def forward(self, images: Tensor, label: Tensor | None = None) -> Tensor:
-        logits: Tensor = self.discriminator(to_network(images, self.pixels), label)
-        return logits
+        return self.discriminator.judged(to_network(images, self.pixels), label)
 
 
 def generator_to_onnx(generator: Generator, networks: Networks, shape: Shape, card: str) -> bytes:
@@ -66,9 +65,9 @@ def generator_to_onnx(generator: Generator, networks: Networks, shape: Shape, ca
     one-hot vector; it is 0 unless it is given, so nobody needs to know of it.
     networks, shape: what the generator was built by. card: the JSON to keep under the metadata key `digitforge`.
     """
-    model = _with_weights(_generator_graph(networks, shape, generator.classes), _weights(generator, "generator"))
-    if generator.classes:
-        model = _with_default(model, BLEND, np.zeros((1, generator.classes), np.float32))
+    model = _with_weights(_generator_graph(networks, shape, generator.labels), _weights(generator, "generator"))
+    if generator.labels:
+        model = _with_default(model, BLEND, np.zeros((1, generator.labels), np.float32))
     return with_card(model, card)
 
 
@@ -128,7 +127,7 @@ def _with_default(model: bytes, name: str, value: NDArray[np.float32]) -> bytes:
 @lru_cache(_GRAPHS)
 def _generator_graph(networks: Networks, shape: Shape, classes: int) -> bytes:
     generator = build(networks, shape, classes, seed=0).generator
-    inputs = {"latent": torch.zeros(_EXAMPLES, networks.latent_size)} | _example_labels(classes)
+    inputs = {"latent": torch.zeros(_EXAMPLES, networks.drawing_size)} | _example_labels(classes)
     if classes:
         inputs |= {BLEND: torch.zeros(_EXAMPLES, classes)}
     return _traced(_Drawing(generator, networks.pixels), inputs, ["images"])

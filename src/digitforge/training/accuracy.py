@@ -33,9 +33,9 @@ def discriminator_accuracy(
     so that n is half as large. A lone image is shown twice. `separation` is P(D(real) > D(fake)): 1 when D wins, 1/2
     when it can only guess.
     """
-    generator, discriminator = (copy.deepcopy(player).eval() for player in game)
+    generator, discriminator = copy.deepcopy(game)
     for player in (generator, discriminator):
-        for module in player.modules():
+        for module in player.eval().modules():
             if isinstance(module, BatchNorm):
                 module.train()
     device = next(discriminator.parameters()).device
@@ -51,14 +51,14 @@ def discriminator_accuracy(
         # Parts of nearly one size: a last part of one image would have no statistics to be normalised by.
         edges = torch.linspace(0, len(labels), -(-len(labels) // _BATCH) + 1).round().int().tolist()
         parts = [slice(*ends) for ends in pairwise(edges)]
-        return torch.cat([discriminator(images(part), labels[part]) for part in parts]).float().cpu()
+        return torch.cat([discriminator.judged(images(part), labels[part]) for part in parts]).float().cpu()
 
     networks = recipe.networks
     shown, labels = real(train)
-    latents = torch.from_numpy(draw_latents(rng, len(labels), networks.latent_size, networks.latent)).to(device)
+    latents = torch.from_numpy(draw_latents(rng, len(labels), networks.drawing_size, networks.latent)).to(device)
     found = {
         "real_train": logits(lambda part: to_network(shown[part], networks.pixels), labels),
-        "fake": logits(lambda part: generator(latents[part], labels[part]), labels),
+        "fake": logits(lambda part: generator.drawn(latents[part], labels[part]), labels),
     }
     if held_out is not None:
         unseen, unseen_labels = real(held_out)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitforge.data import Digits
+from digitforge.networks.clusters import NearestCluster
 from digitforge.networks.layers import processes, this_process
 from digitforge.networks.pixels import to_network
 from digitforge.randomness import draw_latents, stream
@@ -24,7 +25,8 @@ T = TypeVar("T", bound=np.generic)
 class Batch:
     """This process's slice of one global batch.
 
-    images: float [N, C, H, W] in the recipe's pixel range. labels: int64 [N]. latents: float32 [N, Z].
+    images: float [N, C, H, W] in the recipe's pixel range. labels: int64 [N], or the clusters that are told in their
+    place. latents: float32 [N, Z].
     """
 
     images: Tensor
@@ -42,7 +44,15 @@ class Batch:
 class Batches:
     """An endless walk over the training images, each epoch in an order of its own."""
 
-    def __init__(self, digits: Digits, networks: Networks, times: Timetable, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        digits: Digits,
+        networks: Networks,
+        times: Timetable,
+        seed: int,
+        device: torch.device,
+        clusters: NearestCluster | None = None,
+    ) -> None:
         self.count = len(digits)
         self.times = times
         self._images = torch.from_numpy(digits.images).to(device)
@@ -50,16 +60,15 @@ class Batches:
         self._networks = networks
         self._seed = seed
         self._device = device
+        self._clusters = clusters
         self._orders: dict[int, NDArray[np.int64]] = {}
 
     def batch(self, step: int) -> Batch:
         """The real images of a step with latents for as many fakes of the same labels."""
         chosen = torch.from_numpy(self._slice(self.indices(step))).to(self._device)
-        return Batch(
-            images=to_network(self._images[chosen], self._networks.pixels),
-            labels=self._labels[chosen],
-            latents=self.latents(step, "discriminator"),
-        )
+        images = to_network(self._images[chosen], self._networks.pixels)
+        labels = self._labels[chosen] if self._clusters is None else self._clusters(images)
+        return Batch(images, labels, self.latents(step, "discriminator"))
 
     def latents(self, step: int, player: str, batches: int = 1) -> Tensor:
         """This process's slice of the latents that a player's turn is played with: float32 [batches * N, Z]."""

@@ -20,6 +20,6 @@ def draw(generator: Generator, latents: Latents, labels: Labels, pixels: Range) 
     parts = []
     for start in range(0, len(latents), _BATCH):
         part = slice(start, start + _BATCH)
-        images = generator(torch.from_numpy(latents[part]).to(device), torch.from_numpy(labels[part]).to(device))
+        images = generator.drawn(torch.from_numpy(latents[part]).to(device), torch.from_numpy(labels[part]).to(device))
         parts.append(to_uint8(images, pixels).cpu().numpy())
     return np.concatenate(parts)

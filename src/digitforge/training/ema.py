@@ -47,7 +47,7 @@ def measured(generator: Generator, networks: Networks, frequencies: Tensor) -> G
     device = next(copied.parameters()).device
     if norms:
         rng = stream(0, "normalisation")
-        latents = torch.from_numpy(draw_latents(rng, _NORM_LATENTS, networks.latent_size, networks.latent))
+        latents = torch.from_numpy(draw_latents(rng, _NORM_LATENTS, networks.drawing_size, networks.latent))
         shares = frequencies.double().numpy() / float(frequencies.sum())
         labels = torch.from_numpy(rng.choice(len(frequencies), _NORM_LATENTS, p=shares))
         copied.train()
@@ -57,5 +57,5 @@ def measured(generator: Generator, networks: Networks, frequencies: Tensor) -> G
             norm.is_shared = False  # every process draws all of these latents
         for start in range(0, _NORM_LATENTS, _NORM_BATCH):
             part = slice(start, start + _NORM_BATCH)
-            copied(latents[part].to(device), labels[part].to(device))
+            copied.drawn(latents[part].to(device), labels[part].to(device))
     return copied.eval()

@@ -59,7 +59,7 @@ def key_figures(ruler: Ruler, plan: Plan, generator: Generator) -> dict[str, Any
     labels are told.
     """
     networks, count = plan.recipe.networks, plan.recipe.record.figure_images
-    latents = draw_latents(stream(0, "figures"), count, networks.latent_size, networks.latent)
+    latents = draw_latents(stream(0, "figures"), count, networks.drawing_size, networks.latent)
     asked = spread_labels(stream(0, "figures' labels"), plan.train.counts.tolist(), count)
     reading = ruler.classifier.read(draw(generator, latents, asked, networks.pixels))
     found, names = moments(reading.features), np.asarray(ruler.classifier.names)

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from digitforge.networks.clusters import NearestCluster
 from digitforge.networks.stacked import parts, stacked_discriminator, stacked_generator
 from digitforge.recipe import Recipe
 from digitforge.training.batches import Batch, Batches
@@ -31,17 +32,24 @@ class StackedBatches(Batches):
     Each run has the images, and their order, that it has alone. All have one seed, hence the same latents.
     """
 
-    def __init__(self, plans: Sequence[Plan], device: torch.device) -> None:
+    def __init__(
+        self, plans: Sequence[Plan], device: torch.device, clusters: Sequence[NearestCluster | None] = ()
+    ) -> None:
         first, digits = plans[0], [plan.train for plan in plans]
         networks, training = first.recipe.networks, first.recipe.training
         images, labels = (np.concatenate([getattr(each, part) for each in digits]) for part in ("images", "labels"))
         super().__init__(replace(digits[0], images=images, labels=labels), networks, first.times, training.seed, device)
         self._runs = [Batches(each, networks, first.times, training.seed, torch.device("cpu")) for each in digits]
+        self._clusters_of_runs = clusters
         self._starts = np.cumsum([0, *(len(each) for each in digits)])
 
     def batch(self, step: int) -> Batch:
         flat, sizes = super().batch(step), (-1, len(self._runs))
-        return Batch(torch.unflatten(flat.images, 0, sizes), torch.unflatten(flat.labels, 0, sizes), flat.latents)
+        images, labels = (torch.unflatten(each, 0, sizes) for each in (flat.images, flat.labels))
+        for run, nearest in enumerate(self._clusters_of_runs):
+            if nearest is not None:
+                labels[:, run] = nearest(images[:, run])
+        return Batch(images, labels, flat.latents)
 
     def latents(self, step: int, player: str, batches: int = 1) -> Tensor:
         return self._for_all(super().latents(step, player, batches))
@@ -62,7 +70,10 @@ class StackedBatches(Batches):
 
 
 def stack(states: Sequence[State], recipe: Recipe) -> State:
-    """One state of K runs that stand at one step; each of theirs then looks into it, and moves as it moves."""
+    """One state of K runs that stand at one step; each of theirs then looks into it, and moves as it moves.
+
+    What never moves, a run's clusters, stays its own.
+    """
     whole = State(_stacked_game([state.game for state in states], recipe), None, states[0].sums, states[0].step)
     averages = [state.average for state in states if state.average is not None]
     if averages:
@@ -91,4 +102,7 @@ def _stacked_game(games: Sequence[Game], recipe: Recipe) -> Game:
 
 
 def _tied_tensors(state: State) -> Iterator[Tensor]:
-    return (tensor for name, tensor in named_tensors(state) if name != "tick.sums")
+    own = (".choice.", ".clusters.")
+    return (
+        tensor for name, tensor in named_tensors(state) if name != "tick.sums" and not any(part in name for part in own)
+    )

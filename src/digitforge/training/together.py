@@ -86,7 +86,8 @@ class Team:
         self.state = stack([trainer.state for trainer in trainers], first.plan.recipe)
         self._trainers = trainers
         self._plan = first.plan
-        self._batches = StackedBatches([trainer.plan for trainer in trainers], first.fabric.device)
+        clusters = [trainer.state.game.discriminator.clusters for trainer in trainers]
+        self._batches = StackedBatches([trainer.plan for trainer in trainers], first.fabric.device, clusters)
 
     def step(self) -> None:
         """Take one adversarial step with each."""

@@ -58,8 +58,9 @@ class Trainer:
         recipe = plan.recipe
         self.plan = plan
         self.fabric = fabric
-        self.batches = Batches(plan.train, recipe.networks, plan.times, recipe.training.seed, fabric.device)
         self.state = new_state(plan, fabric)
+        clusters = self.state.game.discriminator.clusters
+        self.batches = Batches(plan.train, recipe.networks, plan.times, recipe.training.seed, fabric.device, clusters)
         self._seconds = 0.0  # spent in steps
         self._last_line = (0, 0.0)  # images seen and seconds spent at the last line of statistics
         self._made: tuple[int, Generator | None] = (0, None)  # the last copy of the generator, after so many steps
@@ -143,7 +144,7 @@ class Trainer:
         plan, networks = self.plan, self.plan.recipe.networks
         present = few_of(np.flatnonzero(plan.train.counts))
         labels = np.repeat(present, MODEL_COLUMNS) if networks.conditional else np.zeros(UNLABELLED, np.int64)
-        latents = draw_latents(stream(0, "sheet"), len(labels), networks.latent_size, networks.latent)
+        latents = draw_latents(stream(0, "sheet"), len(labels), networks.drawing_size, networks.latent)
         images = draw(self.generator(), latents, labels, networks.pixels)
         return run_sheet(Digits(images, labels, plan.train.names), networks.conditional)
 
@@ -287,6 +288,8 @@ def new_state(plan: Plan, fabric: Fabric) -> State:
     """A run before its first step."""
     recipe = plan.recipe
     pair = build(recipe.networks, plan.train.shape, plan.classes, recipe.training.seed)
+    if plan.clusters is not None:
+        fabric.broadcast(plan.clusters).put_into(pair)  # machines need not find the same ones to the last bit
     if recipe.objective.gradient_penalty and mixes_samples(pair.discriminator):
         raise RecipeError(
             f"the gradient penalty asks for each image's own gradient, and the discriminator of the family "
