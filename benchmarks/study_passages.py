@@ -1,9 +1,11 @@
 """What came of the studies, written into docs/studies.md from what they left.
 
     digitforge study one-digit
-    python benchmarks/study_passages.py [--one-digit runs/study-one-digit]
+    digitforge study claims
+    python benchmarks/study_passages.py [--one-digit runs/study-one-digit] [--claims runs/study-claims]
 
-Every verdict with its figures, the distances at the end, and the curves as pictures in docs/images.
+Every verdict with its figures; of `one-digit` also the distances at the end, and the curves as pictures in docs/images.
+A study whose folder is not there keeps the words that it has.
 """
 
 from __future__ import annotations
@@ -31,8 +33,26 @@ def main() -> None:
     """Write what the study's results say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--one-digit", type=Path, default=ROOT / "runs" / "study-one-digit")
-    results = json.loads((parser.parse_args().one_digit / "results.json").read_text())
-    parts = [summary(results)]
+    parser.add_argument("--claims", type=Path, default=ROOT / "runs" / "study-claims")
+    options = parser.parse_args()
+    for folder, tell in ((options.one_digit, tell_one_digit), (options.claims, tell_claims)):
+        if (results := folder / "results.json").is_file():
+            tell(json.loads(results.read_text()))
+
+
+def tell_claims(results: Mapping[str, Any]) -> None:
+    """The verdicts on those of the documents' claims that were held against runs."""
+    rows = [[f"`{one['key']}`", one["document"], one["claim"], one["sentence"]] for one in results["findings"]]
+    told = table([["key", "document", "claim", "what came of it"], *rows])
+    write_passage("docs/studies.md", "what claims found", f"{trained(results)}.\n\n{told}")
+
+
+def tell_one_digit(results: Mapping[str, Any]) -> None:
+    """How specialists fared beside models of all digits."""
+    settings = results["settings"]
+    parts = [
+        f"{trained(results)}; {settings['seeds']} seeds, {settings['images']:,} images each but for the shorter ones."
+    ]
     for recipe, kinds in results["curves"].items():
         growth = growth_part(group(recipe, kinds, results["settings"]["count"]))
         parts.append(f"#### {recipe}")
@@ -47,14 +67,11 @@ def main() -> None:
     write_passage("docs/studies.md", "what one-digit found", "\n\n".join(parts))
 
 
-def summary(results: Mapping[str, Any]) -> str:
+def trained(results: Mapping[str, Any]) -> str:
     """How much was trained, and on what."""
-    runs, settings = results["runs"], results["settings"]
+    runs = results["runs"]
     minutes = sum(run["seconds"] for run in runs) / MINUTE
-    return (
-        f"{len(runs)} trainings, {minutes:,.0f} minutes of steps of one thread each ({machine()}); {settings['seeds']} "
-        f"seeds, {settings['images']:,} images each but for the shorter ones."
-    )
+    return f"{len(runs)} trainings, {minutes:,.0f} minutes of steps of one thread each ({machine()})"
 
 
 def group(recipe: str, kinds: Mapping[str, Any], count: int) -> Group:

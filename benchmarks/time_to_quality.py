@@ -3,12 +3,11 @@
     python benchmarks/time_to_quality.py [--epochs 10] [--budgets 4 6 ...] [--go-on]
 
 Keras trains an epoch at a time, and between its epochs `digitforge train express --budget ...` has its turn, told the
-digit and told nothing, so that a slow hour hits both. A budget stands for its own run from nothing: the seconds are its training
-steps. Every model draws 10,000 images for the Frechet distance to MNIST's training images in the pinned classifier's
-features. For three distances that Keras reached, the ratio of its seconds to those of the smallest budget whose model
-is as near. --go-on trains no Keras, and adds what `express` reaches with further budgets to what is kept. Keeps all in
-results/time_to_quality.json, draws docs/images/time_to_quality.png and writes the table
-of docs/speed.md.
+digit and told nothing, so that a slow hour hits both. A budget stands for its own run from nothing: the seconds are its
+training steps. Every model draws 10,000 images for the Frechet distance to MNIST's training images in the pinned
+classifier's features. For three distances that Keras reached, the ratio of its seconds to those of the smallest budget
+whose model is as near. --go-on trains no Keras, and adds what `express` reaches with further budgets to what is kept.
+Keeps all in results/time_to_quality.json, draws docs/images/time_to_quality.png and writes the table of docs/speed.md.
 """
 
 from __future__ import annotations
