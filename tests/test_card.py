@@ -57,6 +57,8 @@ def test_keys_of_later_versions_are_ignored() -> None:
         ({"latent": {"size": 0, "distribution": "normal"}}, "latent.size"),
         ({"latent": {"size": 10**9, "distribution": "normal"}}, "latent.size"),
         ({"latent": {"size": 4, "distribution": "cauchy"}}, "latent.distribution"),
+        ({"latent": {"size": 4, "distribution": "normal", "choosers": -1}}, "latent.choosers"),
+        ({"latent": {"size": 4, "distribution": "normal", "choosers": 4}}, "none is left to draw by"),
         ({"weights": "best"}, "weights"),
         ({"shape": [28, 28]}, "shape"),
         ({"shape": [2, 28, 28]}, "shape"),

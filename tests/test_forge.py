@@ -268,6 +268,14 @@ def test_variety_scales_the_latents(model: Path) -> None:
     assert np.array_equal(forge.generate(7, 20, seed=1, variety=1).images, forge.generate(7, 20, seed=1).images)
 
 
+def test_variety_leaves_what_chooses_a_cluster_alone(tmp_path: Path) -> None:
+    card = card_table(conditional=False, latent={"size": LATENT, "distribution": "normal", "choosers": 3})
+    forge = Forge.load(write_model(tmp_path / "model.onnx", conditional=False, card=card))
+    usual, less = forge.latents(count=20), forge.latents(count=20, variety=0.5)
+    assert np.array_equal(less[:, :-3], usual[:, :-3] / 2)
+    assert np.array_equal(less[:, -3:], usual[:, -3:])
+
+
 def test_without_variety_all_images_of_a_digit_are_one(model: Path) -> None:
     images = Forge.load(model).generate(7, 20, variety=0).images
     assert (images == images[0]).all()

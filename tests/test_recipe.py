@@ -186,6 +186,12 @@ def test_two_new_lengths_are_refused() -> None:
         ("training.seed=-1", "training.seed: "),
         ("networks.generator_width=1000000000", "networks.generator_width: input should be less than or equal to 4096"),
         ("networks.latent_size=5000", "networks.latent_size: "),
+        ("networks.clusters=300", "networks.clusters: input should be less than or equal to 256, not 300"),
+        (
+            "networks.latent_size=4096\nclusters=10",
+            "latent_size and clusters together are at most 4,096, and these are 4,106",
+        ),
+        ("networks.conditional=true\nclusters=10", "10 clusters are for who is told no labels: "),
         ("training.batch_size=many", "not 'many'"),
         ("objective.loss=hinge", "'relativistic' or 'wasserstein'"),
         ("discriminator_optimiser.rate=nan", "discriminator_optimiser.rate: "),
@@ -201,7 +207,7 @@ def test_two_new_lengths_are_refused() -> None:
 )
 def test_a_value_that_cannot_be_is_explained_in_one_line(line: str, reason: str) -> None:
     with pytest.raises(RecipeError) as caught:
-        tiny(line)
+        tiny(*line.splitlines())
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -197,7 +197,14 @@ def test_every_recipe_names_its_document() -> None:
     documents = {name: load_recipe(name).document for name in recipe_names()}
     assert {documents[name] for name in DOCUMENTED if name != "wgan-gp-tuned"} == {"001", "002", "003", "004"}
     ours = {name for name, document in documents.items() if document == "ours"}
-    assert ours == {"express", "express-svhn", "r3gan", "wgan-gp-tuned"}
+    assert ours == {"express", "express-svhn", "express-untold", "r3gan", "wgan-gp-tuned"}
+
+
+def test_without_labels_express_is_told_clusters_and_nothing_else_differs() -> None:
+    told, untold = load_recipe("express"), load_recipe("express-untold")
+    assert untold.networks == told.networks.model_copy(update={"conditional": False, "clusters": 100})
+    for table in ("data", "objective", "generator_optimiser", "discriminator_optimiser", "training", "record"):
+        assert getattr(untold, table) == getattr(told, table)
 
 
 @pytest.mark.parametrize("name", ["dcgan", "wgan-gp"])
@@ -216,7 +223,8 @@ def test_every_recipe_adapts_to_the_pictures_shape_and_to_the_number_of_classes(
     narrow = {"networks.generator_width": 4, "networks.discriminator_width": 4, "training.batch_size": 6}
     length = {"training.images": 6, "training.pretrain_images": 0, "training.batch_doublings": 0}
     fixed = {"compute.device": "cpu", "compute.precision": "32", "compute.threads": 1, "data.count": 0}
-    recipe = load_recipe(name).with_settings({**narrow, **length, **fixed, "training.critic_steps": 1})
+    few = {"networks.clusters": min(load_recipe(name).networks.clusters, 2), "training.critic_steps": 1}
+    recipe = load_recipe(name).with_settings({**narrow, **length, **fixed, **few})
     rng = np.random.default_rng(0)
     labels = np.arange(24, dtype=np.int64) % classes
     digits = Digits(rng.integers(0, 256, (24, *shape), np.uint8), labels, tuple(map(str, range(classes))))

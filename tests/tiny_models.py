@@ -28,7 +28,7 @@ def card_table(**changes: Any) -> dict[str, Any]:
         "names": list("0123456789"),
         "frequencies": [10] * 10,
         "conditional": True,
-        "latent": {"size": LATENT, "distribution": "normal"},
+        "latent": {"size": LATENT, "distribution": "normal", "choosers": 0},
         "weights": "average",
         "shape": [1, 28, 28],
         "weights_sha256": HASH,

@@ -37,10 +37,14 @@ class CardData:
 
 @dataclass(frozen=True)
 class CardLatent:
-    """What a model draws from: `size` numbers, "normal" from N(0, 1) or "uniform" from -1..1."""
+    """What a model draws from: `size` numbers, "normal" from N(0, 1) or "uniform" from -1..1.
+
+    choosers: how many of them, the last ones, choose a cluster; older cards don't name it, and mean 0.
+    """
 
     size: int
     distribution: Literal["normal", "uniform"]
+    choosers: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ class Card:
                 raise ModelError(f'the card\'s "{key}" must be {wanted}, not {_short(value)}')
         if len(self.frequencies) != len(self.names):
             raise ModelError(f"the card names {len(self.names)} labels but has {len(self.frequencies)} frequencies")
+        if self.latent.choosers >= self.latent.size:
+            raise ModelError(f"all {self.latent.size} numbers of the card's latent choose, and none is left to draw by")
 
     @property
     def trained(self) -> tuple[int, ...]:
@@ -110,7 +116,11 @@ class Card:
         return cls(
             **values,
             data=CardData(*(_take(data, key, "data.") for key in ("name", "sha256", "count"))),
-            latent=CardLatent(*(_take(latent, key, "latent.") for key in ("size", "distribution"))),
+            latent=CardLatent(
+                size=_take(latent, "size", "latent."),
+                distribution=_take(latent, "distribution", "latent."),
+                choosers=latent.get("choosers", 0),
+            ),
         )
 
 
@@ -194,6 +204,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "conditional": (lambda value: isinstance(value, bool), "true or false"),
     "latent.size": (_is_latent_size, f"1 to {MAX_LATENT}"),
     "latent.distribution": (lambda value: value in ("normal", "uniform"), '"normal" or "uniform"'),
+    "latent.choosers": (is_count, "a count"),
     "weights": (lambda value: value in ("average", "plain"), '"average" or "plain"'),
     "shape": (_is_shape, f"[1 or 3, height, width] with sides of 1 to {MAX_SIDE} pixels"),
     "weights_sha256": (_is_hash, "64 hexadecimal digits"),

@@ -217,8 +217,10 @@ class Forge:
         """What gives so many latents of a seed at each call."""
         if not 0 <= variety <= MAX_VARIETY:  # which refuses what is no number, too
             raise UserError(f"variety lies in 0 to {MAX_VARIETY}, not at {variety:g}; 1 draws as in training")
-        rng, latent, factor = stream(seed, "generate"), self.card.latent, np.float32(variety)
-        return lambda count: draw_latents(rng, count, latent.size, latent.distribution) * factor
+        rng, latent = stream(seed, "generate"), self.card.latent
+        factors = np.full(latent.size, variety, np.float32)
+        factors[latent.size - latent.choosers :] = 1  # what is drawn stays as frequent as it is
+        return lambda count: draw_latents(rng, count, latent.size, latent.distribution) * factors
 
     def _chooser(self) -> Classifier:
         """What picks a digit out of the images of a model that isn't told one."""

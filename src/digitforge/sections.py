@@ -12,7 +12,8 @@ Positive = Annotated[int, Field(gt=0)]
 Several = Annotated[int, Field(ge=2)]  # images that are compared with each other: one alone has no spread
 # Four times the widest network of the papers, and what a model's card takes: a recipe from elsewhere that asks for more
 # would fill any memory, or lose its model at the end.
-Size = Annotated[int, Field(gt=0, le=4096)]
+MAX_SIZE = 4096
+Size = Annotated[int, Field(gt=0, le=MAX_SIZE)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -70,9 +71,10 @@ class Networks(Section):
 
     family: str
     conditional: bool = False  # whether both networks are told the label
-    # Where they are not: into how many clusters k-means puts the images, which both are told instead while they learn
-    # (Liu et al. 2020, "Diverse image generation via self-conditioned GANs"); 0: they are told nothing.
-    clusters: int = Field(default=0, ge=0, le=1024)
+    # Into how many clusters k-means puts the images, of which both networks are told in the place of labels while they
+    # learn (after Liu et al. 2020, "Diverse image generation via self-conditioned GANs"); 0: of none. k-means++ takes
+    # time in proportion to their square: 256 some ten seconds.
+    clusters: int = Field(default=0, ge=0, le=256)
     latent_size: Size = 100  # numbers a latent has
     latent: Literal["normal", "uniform"] = "normal"  # N(0, 1), or uniform in -1..1
     pixels: Literal["signed", "unit"] = "signed"  # images in -1..1 (the generator ends in tanh) or 0..1 (sigmoid)
@@ -82,14 +84,25 @@ class Networks(Section):
     dropout: Fraction = 0.0  # share of D's activations dropped
 
     @property
-    def tells_clusters(self) -> bool:
-        """Whether the players are told clusters."""
-        return self.clusters > 0 and not self.conditional
-
-    @property
     def drawing_size(self) -> int:
-        """Numbers that make a drawing: a latent's, and where clusters are told, one for each, which choose it."""
-        return self.latent_size + (self.clusters if self.tells_clusters else 0)
+        """Numbers that make a drawing: a latent's, and one for each cluster, which choose it."""
+        return self.latent_size + self.clusters
+
+    @model_validator(mode="after")
+    def _one_thing_is_told(self) -> Networks:
+        if self.clusters and self.conditional:
+            raise ValueError(
+                f"{self.clusters} clusters are for who is told no labels: set conditional = false, or clusters = 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_a_card(self) -> Networks:
+        if self.drawing_size > MAX_SIZE:
+            raise ValueError(
+                f"latent_size and clusters together are at most {MAX_SIZE:,}, and these are {self.drawing_size:,}"
+            )
+        return self
 
 
 class Objective(Section):

@@ -79,12 +79,22 @@ def test_judges_that_learn_are_asked_for_by_name(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = Tstr(Figure(0.9, 20), Figure(0.95, 20), 180)
-    monkeypatch.setattr("digitforge.judges.synthetic.train_on_synthetic", lambda *_, **__: found)
+    asked: list[object] = []
+
+    def train(*_: object, variety: float, **__: object) -> Tstr:
+        asked.append(variety)
+        return found
+
+    monkeypatch.setattr("digitforge.judges.synthetic.train_on_synthetic", train)
     monkeypatch.setattr("digitforge.judges.inception.inception_distance", lambda *_, **__: Figure(12.5, 300, 180))
     assert main(["evaluate", "told.onnx", "--count", "300", "--tstr", "--inception", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)
     assert told["tstr"] == found.as_dict()
     assert told["inception"]["value"] == 12.5
+    assert main(["evaluate", "told.onnx", "--count", "300", "--tstr", "--tstr-variety", "1.3"]) == 0
+    assert asked == [1, 1.3]
+    assert main(["evaluate", "told.onnx", "--tstr-variety", "1.3"]) == 2
+    assert "give both" in capsys.readouterr().err
     assert main(["evaluate", "told.onnx", "--count", "300"]) == 0
     assert "Inception" not in capsys.readouterr().out
 

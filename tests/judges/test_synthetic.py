@@ -48,7 +48,7 @@ class Drawing(Forge):
         frequencies = tuple(digits.counts.tolist())
         self.card = replace(forge.card, names=digits.names, frequencies=frequencies, shape=digits.shape)
 
-    def generate(self, digit: object = None, count: int = 64, seed: int = 0) -> Digits:
+    def generate(self, digit: object = None, count: int = 64, seed: int = 0, variety: float = 1.0) -> Digits:
         return self._digits.take(np.arange(count) % len(self._digits))
 
 
@@ -58,6 +58,20 @@ def test_images_as_good_as_real_ones_teach_as_much(forge: Forge) -> None:
     assert found.real.value > 0.9
     assert (found.synthetic.n, found.real.n, found.count) == (80, 80, 200)
     assert found.as_dict()["real"] == {"value": found.real.value, "n": 80}
+
+
+def test_images_are_drawn_with_the_variety_that_is_asked_for(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+    draw = Forge.generate
+
+    def generate(self: Forge, digit: object, count: int, seed: int, variety: float) -> Digits:
+        asked.append(variety)
+        return draw(self, None, count, seed, variety)
+
+    monkeypatch.setattr(Forge, "generate", generate)
+    data = DataSet("levels", levels(200, 0), levels(80, 1))
+    assert train_on_synthetic(forge, data, count=200, variety=1.4).variety == 1.4
+    assert asked == [1.4]
 
 
 def test_images_with_wrong_labels_teach_nothing_right(forge: Forge) -> None:

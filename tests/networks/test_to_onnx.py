@@ -90,7 +90,7 @@ def test_the_file_draws_what_torch_draws_for_any_number_of_latents(players: Pair
     generator = players.generator
     model = session(generator_to_onnx(generator, settings, SHAPE, CARD))
     inputs = {node.name: (node.type, node.shape[1:]) for node in model.get_inputs()}
-    told = {"label": ("tensor(int64)", [])} if generator.labels else {}
+    told = {"label": ("tensor(int64)", [])} if generator.label_count else {}
     assert inputs == {"latent": ("tensor(float)", [settings.drawing_size])} | told
     for count in COUNTS:
         latents, labels = torch.randn(count, settings.drawing_size), torch.arange(count)
@@ -159,14 +159,15 @@ def test_the_files_of_the_package_say_nothing_of_the_machine_that_wrote_them() -
 
 
 def test_the_file_judges_as_torch_does(players: Pair, settings: Networks) -> None:
-    classes = players.generator.labels
+    classes = players.generator.label_count
     judge = session(discriminator_to_onnx(players.discriminator, settings, SHAPE, 10, CARD))
     for count in COUNTS:
         images, labels = torch.randint(0, 256, (count, *SHAPE), dtype=torch.uint8), torch.arange(count)
         feeds = {"images": images.numpy()} | ({"label": labels.numpy()} if classes else {})
         (logits,) = judge.run(["logit"], feeds)
         with torch.no_grad():
-            expected = players.discriminator.eval().judged(to_network(images, "signed"), labels)
+            shown, judge_of_torch = to_network(images, "signed"), players.discriminator.eval()
+            expected = judge_of_torch(shown, judge_of_torch.told(shown, labels))
         np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 

@@ -13,8 +13,10 @@ from digitforge.errors import DataError
 from digitforge.forge import Forge
 from digitforge.networks.build import build
 from digitforge.networks.pixels import to_network
+from digitforge.networks.players import Discriminator
 from digitforge.runs import RunFolder
 from digitforge.sections import Networks
+from digitforge.training.accuracy import discriminator_accuracy
 from digitforge.training.clusters import Clusters, find_clusters
 from digitforge.training.compute import start_fabric
 from digitforge.training.drawing import draw
@@ -40,7 +42,7 @@ def told(clusters: Clusters, images: np.ndarray) -> np.ndarray:
     """What a discriminator with these clusters tells of images."""
     networks = Networks(family="express", clusters=len(clusters.shares), generator_width=4, discriminator_width=4)
     pair = build(networks, images.shape[1:], 10, 0)
-    clusters.put_into(pair)
+    clusters.put_into(pair.generator, pair.discriminator)
     return pair.discriminator.clusters(to_network(torch.from_numpy(images), "signed")).numpy()
 
 
@@ -62,10 +64,12 @@ def test_clusters_come_from_the_seed() -> None:
     assert not np.array_equal(first.weight, other.weight)
 
 
-def test_equal_images_make_clusters_that_are_never_told() -> None:
+def test_equal_images_make_clusters_that_are_never_told(tmp_path: Path) -> None:
     digits = Digits(np.full((60, 1, 8, 8), 99, np.uint8), np.zeros(60, np.int64))
     found = find_clusters(digits, tiny_recipe(UNTOLD))
     assert sorted(found.shares) == [0, 0, 0, 0, 1]
+    run = train(tiny_recipe({**UNTOLD, "training.images": 10 * BATCH}), DataSet("alike", digits, None), out=tmp_path)
+    assert Forge.load(run.model).generate(count=5).images.shape == (5, 1, 8, 8)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +91,7 @@ def test_labels_are_told_to_nobody() -> None:
     for digits in (data.train, shuffled):
         plan = make_plan(tiny_recipe(UNTOLD), DataSet("tiny", digits, None))
         trainer = Trainer(plan, start_fabric(plan.recipe))
+        trainer.begin([])
         for _ in range(5):
             trainer.step()
         weights.append(trainer.state.game.generator.state_dict())
@@ -103,7 +108,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 def test_the_model_file_draws_by_latents_alone_what_the_weights_in_memory_draw(finished: RunFolder) -> None:
     forge = Forge.load(finished.model)
     assert not forge.card.conditional and not forge.is_told
-    assert forge.card.latent.size == 6 + 5
+    assert (forge.card.latent.size, forge.card.latent.choosers) == (6 + 5, 5)
     plan = make_plan(tiny_recipe({**UNTOLD, "training.images": 20 * BATCH}), tiny_data())
     trainer = Trainer(plan, start_fabric(plan.recipe))
     trainer.resume(finished)
@@ -119,3 +124,24 @@ def test_a_snapshot_brings_its_clusters_along(finished: RunFolder, tmp_path: Pat
     again, forge = Forge.load(tmp_path / "model.onnx"), Forge.load(finished.model)
     assert again.card.weights_sha256 == forge.card.weights_sha256
     np.testing.assert_array_equal(again.generate(count=60).images, forge.generate(count=60).images)
+
+
+def test_the_discriminator_is_asked_with_the_clusters_that_it_learned_by_whatever_the_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = make_plan(tiny_recipe({**UNTOLD, "networks.clusters": 20, "compute.precision": "bf16"}), tiny_data())
+    trainer = Trainer(plan, start_fabric(plan.recipe))
+    trainer.begin([])
+    game, heard = trainer.state.game, []
+    forward = Discriminator.forward
+
+    def hear(self: Discriminator, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        heard.append((images, labels))
+        return forward(self, images, labels)
+
+    monkeypatch.setattr(Discriminator, "forward", hear)
+    with trainer.fabric.autocast():
+        discriminator_accuracy((game.generator, game.discriminator), plan.recipe, plan.train, None, 0)
+    (real, told), (_, asked) = heard
+    assert torch.equal(told, game.discriminator.clusters(real))
+    assert len(asked.unique()) > 1

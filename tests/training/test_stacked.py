@@ -51,6 +51,7 @@ def trainers(settings: dict[str, object], digits: str = "375", steps: int = 0) -
     """A trainer for each of some digits, who have taken some steps, each alone."""
     found = [Trainer(plan, start_fabric(plan.recipe)) for plan in plans(settings, digits)]
     for trainer in found:
+        trainer.begin([])
         for _ in range(steps):
             trainer.step()
     return found

@@ -38,6 +38,9 @@ def evaluate(
     tstr: Annotated[
         bool, typer.Option("--tstr", help="Also train a classifier on the model's images and test it on real ones.")
     ] = False,
+    tstr_variety: Annotated[
+        float | None, typer.Option(help="Of the images that it is trained on, 0 to 1.5.", show_default="1")
+    ] = None,
     inception: Annotated[
         bool, typer.Option("--inception", help="Also take FID in Inception's features, whose weights are fetched.")
     ] = False,
@@ -54,6 +57,8 @@ def evaluate(
 
     forges = [Forge.load(model) for model in models] if models else [Forge.load()]
     _check_copies(copies, forges)
+    if tstr_variety is not None and not tstr:
+        raise UserError("--tstr-variety is of the images that --tstr trains a classifier on; give both")
     evaluations = []
     with download_progress() as progress:
         for forge in forges:
@@ -61,7 +66,8 @@ def evaluate(
                 forge, data, count, seed, classifier=_reader(forge, data, progress), notify=_notify, progress=progress
             )
             if tstr or inception:
-                found = _judged(found, forge, data, seed, progress, tstr=tstr, inception=inception)
+                variety = (1.0 if tstr_variety is None else tstr_variety) if tstr else None
+                found = _judged(found, forge, data, seed, progress, tstr=variety, inception=inception)
             evaluations.append(found)
         if copies is not None:
             _write_copies(copies, forges[0], evaluations[0], progress)
@@ -97,18 +103,25 @@ def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | 
 
 
 def _judged(
-    found: Evaluation, forge: Forge, data: str | None, seed: int, progress: Progress, *, tstr: bool, inception: bool
+    found: Evaluation,
+    forge: Forge,
+    data: str | None,
+    seed: int,
+    progress: Progress,
+    *,
+    tstr: float | None,
+    inception: bool,
 ) -> Evaluation:
-    """The evaluation with the figures of judges that learn."""
+    """The evaluation with the figures of judges that learn; tstr: the variety of what one learns from, if any does."""
     from digitforge.cli.train import need_training
     from digitforge.data import load_data
 
     need_training()
     loaded = load_data(data or forge.card.data.name, progress=progress)
-    if tstr:
+    if tstr is not None:
         from digitforge.judges.synthetic import train_on_synthetic
 
-        found = replace(found, tstr=train_on_synthetic(forge, loaded, seed=seed, notify=_notify))
+        found = replace(found, tstr=train_on_synthetic(forge, loaded, seed=seed, variety=tstr, notify=_notify))
     if inception:
         from digitforge.judges.inception import inception_distance
 

@@ -97,7 +97,7 @@ def need_training() -> None:
     """Raise UserError where the extra `train` is not installed."""
     from importlib.util import find_spec
 
-    needed = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript", "tensorboard", "matplotlib")
+    needed = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript", "tensorboard", "matplotlib", "scipy")
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise UserError(

@@ -28,13 +28,20 @@ PROCEDURE = 1  # counts up when the classifier is trained otherwise, so that kep
 
 
 def train_on_synthetic(
-    forge: Forge, data: DataSet, count: int = COUNT, seed: int = 0, *, notify: Notify | None = None
+    forge: Forge,
+    data: DataSet,
+    count: int = COUNT,
+    seed: int = 0,
+    *,
+    variety: float = 1.0,
+    notify: Notify | None = None,
 ) -> Tstr:
     """Train one classifier on `count` images that the model draws and another on real ones; test both on real ones.
 
     count: at most as many as there are real training images of the model's labels; both get as many, and the same
     number of steps. The images are not distorted: that would give back variety that a model lacks. The figure of real
-    images is kept in the cache. notify: hears what takes its time.
+    images is kept in the cache. variety: of the model's images, as Forge.generate takes it. notify: hears what takes
+    its time.
     Raises ModelError for a model that is told no labels, draws only one, or draws images of another shape; DataError
     for data without a test part or without a label that the model draws; UserError for a count below 100.
     """
@@ -46,9 +53,10 @@ def train_on_synthetic(
     chosen = real.take(stream(seed, "train on real").permutation(len(real))[:count])
     if notify:
         notify(f"training a classifier of {count:,} images of {forge.path.name}: {STEPS:,} steps")
-    drawn = _labelled(forge.generate(None, count, seed), forge.names)
+    drawn = _labelled(forge.generate(None, count, seed, variety), forge.names)
     synthetic = Figure(_learnt(drawn, test, seed), len(test))
-    return Tstr(synthetic, Figure(_real_accuracy(chosen, test, seed, data.name, notify), len(test)), count)
+    real_ones = Figure(_real_accuracy(chosen, test, seed, data.name, notify), len(test))
+    return Tstr(synthetic, real_ones, count, variety)
 
 
 def _check(forge: Forge, data: DataSet) -> Digits:

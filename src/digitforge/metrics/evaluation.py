@@ -62,16 +62,18 @@ class Tstr:
     """Train on synthetic, test on real: shares of the data's test images that a classifier reads right, 0..1.
 
     synthetic: after training on the model's images. real: on as many real ones, the best that a model can hope for.
-    count: training images of each kind.
+    count: training images of each kind. variety: of the model's, as Forge.generate takes it.
     """
 
     synthetic: Figure
     real: Figure
     count: int
+    variety: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Both figures and the count, as plain types."""
-        return {"synthetic": self.synthetic.as_dict(), "real": self.real.as_dict(), "count": self.count}
+        """Both figures, the count and the variety, as plain types."""
+        figures = {"synthetic": self.synthetic.as_dict(), "real": self.real.as_dict()}
+        return figures | {"count": self.count, "variety": self.variety}
 
 
 @dataclass(frozen=True)

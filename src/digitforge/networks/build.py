@@ -52,7 +52,7 @@ def build(networks: Networks, shape: tuple[int, int, int], classes: int, seed: i
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream(seed, "weights").integers(2**63)))
         pair = FAMILIES[networks.family](outline)
-    if networks.tells_clusters:
+    if networks.clusters:
         pair.generator.choice = ClusterChoice(networks.clusters, networks.latent)
         pair.discriminator.clusters = NearestCluster(networks.clusters, math.prod(shape))
     pair.generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

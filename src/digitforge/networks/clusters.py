@@ -1,7 +1,8 @@
 """Clusters: what players are told who are told no labels, so that a model without labels draws all there is.
 
-A discriminator that is told which kind of image to expect leaves no kind out, and kinds need nobody's labels: clusters
-of the images do (Liu, Wang, Bau, Zhu and Torralba, "Diverse image generation via self-conditioned GANs", 2020).
+A discriminator that is told which kind of image to expect has G draw every kind, and kinds need nobody's labels:
+clusters do (Liu, Wang, Bau, Zhu and Torralba, "Diverse image generation via self-conditioned GANs", 2020). Theirs are
+found among D's features, again and again; ours among the images, once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-_LEAST = 1e-7  # of a uniform number, and as far from 1: float32 has no finite logarithm of what is nearer
+# A uniform number is kept so far from 0 and 1, whose logarithms are of no use; float32 is no finer just below 1.
+_MARGIN = 1e-7
 
 
 class NearestCluster(nn.Module):
@@ -35,22 +37,21 @@ class NearestCluster(nn.Module):
 
 
 class ClusterChoice(nn.Module):
-    """Numbers of a latent [N, K] to the cluster that each row chooses, one-hot [N, K]: each as often as its share.
+    """Numbers of a latent [N, K] to the cluster that each row chooses, int64 [N]: each as often as its share.
 
-    log_shares [K]: logarithms of how often each occurs. The greatest of them, each plus a number of Gumbel's
-    distribution, falls on each just so often (Gumbel 1954); such numbers are made of normal or of uniform ones. So a
-    drawing is a function of its latent alone, and a latent near another one mostly chooses as that does.
+    shares [K]: how often each occurs. The greatest of their logarithms, each plus a number of Gumbel's distribution,
+    falls on each just so often (Gumbel 1954); such numbers are made of normal or of uniform ones. So a drawing is a
+    function of its latent alone.
     """
 
-    log_shares: Tensor
+    shares: Tensor
 
     def __init__(self, clusters: int, distribution: str) -> None:
         super().__init__()
         self.distribution = distribution
-        self.register_buffer("log_shares", torch.full([clusters], -math.log(clusters)))
+        self.register_buffer("shares", torch.full([clusters], 1 / clusters))
 
     def forward(self, numbers: Tensor) -> Tensor:
         below = (numbers + 1) / 2 if self.distribution == "uniform" else (1 + torch.erf(numbers / math.sqrt(2))) / 2
-        gumbel = -(-below.clamp(_LEAST, 1 - _LEAST).log()).log()
-        chosen = (gumbel + self.log_shares).argmax(1)
-        return F.one_hot(chosen, numbers.shape[1]).to(numbers.dtype)
+        gumbel = -(-below.clamp(_MARGIN, 1 - _MARGIN).log()).log()
+        return (gumbel + self.shares.log()).argmax(1)

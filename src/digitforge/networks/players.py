@@ -44,17 +44,21 @@ class Generator(nn.Module):
         self.register_module("choice", None)
 
     @property
-    def labels(self) -> int:
-        """How many labels it knows that one may ask for; 0 where it asks for none."""
+    def label_count(self) -> int:
+        """How many labels one may ask it for; 0 where it is told none by who uses it."""
         return 0 if self.choice else self.classes
 
-    def drawn(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """What it draws for who uses it, clusters being chosen by K more numbers in each latent [N, Z + K]."""
+    def settled(self, latents: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Latents and labels as forward() takes them: the last K numbers of latents [N, Z + K] choose clusters."""
         if self.choice is None:
-            images: Tensor = self(latents, labels)
-            return images
+            return latents, labels
         own = latents.shape[1] - self.classes
-        return self.conditioned(latents[:, :own], self.choice(latents[:, own:]))
+        return latents[:, :own], self.choice(latents[:, own:])
+
+    def drawn(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """What it draws for who uses it."""
+        images: Tensor = self(*self.settled(latents, labels))
+        return images
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.classes:
@@ -83,10 +87,9 @@ class Discriminator(nn.Module):
         self.logit = logit
         self.register_module("clusters", None)
 
-    def judged(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """What it makes of images for who uses it: of which cluster each is, it sees for itself."""
-        logits: Tensor = self(images, labels if self.clusters is None else self.clusters(images))
-        return logits
+    def told(self, images: Tensor, labels: Tensor | None = None) -> Tensor | None:
+        """What it is told with images: their labels, or of which cluster each is, which it sees for itself."""
+        return labels if self.clusters is None else self.clusters(images)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         logits: Tensor = self.logit(self.features(images), labels)

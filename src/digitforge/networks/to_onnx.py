@@ -55,7 +55,9 @@ class _Judging(nn.Module):
         self.pixels = pixels
 
     def forward(self, images: Tensor, label: Tensor | None = None) -> Tensor:
-        return self.discriminator.judged(to_network(images, self.pixels), label)
+        shown = to_network(images, self.pixels)
+        logits: Tensor = self.discriminator(shown, self.discriminator.told(shown, label))
+        return logits
 
 
 def generator_to_onnx(generator: Generator, networks: Networks, shape: Shape, card: str) -> bytes:
@@ -65,9 +67,9 @@ def generator_to_onnx(generator: Generator, networks: Networks, shape: Shape, ca
     one-hot vector; it is 0 unless it is given, so nobody needs to know of it.
     networks, shape: what the generator was built by. card: the JSON to keep under the metadata key `digitforge`.
     """
-    model = _with_weights(_generator_graph(networks, shape, generator.labels), _weights(generator, "generator"))
-    if generator.labels:
-        model = _with_default(model, BLEND, np.zeros((1, generator.labels), np.float32))
+    model = _with_weights(_generator_graph(networks, shape, generator.label_count), _weights(generator, "generator"))
+    if generator.label_count:
+        model = _with_default(model, BLEND, np.zeros((1, generator.label_count), np.float32))
     return with_card(model, card)
 
 

@@ -139,7 +139,6 @@ def trials_of(name: str, data: str, design: Design) -> Trials:
             "record.snapshot": _END_ALONE if recipe.has_schedule else _SNAPSHOTS,
             "data.name": data,
             "compute.threads": 1,
-            "networks.clusters": 0,  # who is not told the digit is told nothing at all
         }
     )
     lengths = [max(1, round(share * design.images)) for share in design.lengths] if recipe.has_schedule else []

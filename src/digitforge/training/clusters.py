@@ -5,15 +5,14 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from digitforge.data import Digits
 from digitforge.errors import DataError
 from digitforge.networks.clusters import NearestCluster
 from digitforge.networks.pixels import Range, to_network
-from digitforge.networks.players import Pair
+from digitforge.networks.players import Discriminator, Generator
 from digitforge.randomness import stream
 from digitforge.recipe import Recipe
 
@@ -26,59 +25,67 @@ _BATCH = 1000
 
 @dataclass(frozen=True)
 class Clusters:
-    """The centres of K clusters as NearestCluster takes them, and how often each occurs.
+    """The centres of K clusters as NearestCluster takes them, and how often each occurs, all float32 on the CPU.
 
-    weight: float32 [K, pixels]; bias, shares: float32 [K]. Shares sum to 1.
+    weight [K, pixels], bias [K]; shares [K], which sum to 1.
     """
 
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    shares: NDArray[np.float32]
+    weight: Tensor
+    bias: Tensor
+    shares: Tensor
 
-    def put_into(self, pair: Pair) -> None:
+    def put_into(self, generator: Generator, discriminator: Discriminator) -> None:
         """Give both players these clusters."""
-        nearest, choice = pair.discriminator.clusters, pair.generator.choice
-        assert nearest is not None and choice is not None
-        nearest.weight.copy_(torch.from_numpy(self.weight))
-        nearest.bias.copy_(torch.from_numpy(self.bias))
-        choice.log_shares.copy_(torch.from_numpy(self.shares).log())
+        assert generator.choice is not None and discriminator.clusters is not None
+        generator.choice.shares.copy_(self.shares)
+        discriminator.clusters.weight.copy_(self.weight)
+        discriminator.clusters.bias.copy_(self.bias)
+
+
+def check_enough(images: int, clusters: int) -> None:
+    """Raise DataError where there are too few images for so many clusters."""
+    most = images // _LEAST
+    if clusters > most:
+        way = f"networks.clusters={most} or fewer, or 0" if most else "networks.clusters=0"
+        raise DataError(
+            f"{clusters} clusters need {clusters * _LEAST:,} images, and there are {images:,}; set {way}, "
+            "which tells the players nothing"
+        )
 
 
 def find_clusters(digits: Digits, recipe: Recipe) -> Clusters:
-    """What a recipe's players are told: k-means (Lloyd 1982) in the images' principal components.
+    """What a recipe's players are told: k-means (Lloyd 1982) in the images' first principal components.
 
-    Begun as k-means++ (Arthur and Vassilvitskii 2007) from the run's seed. Raises DataError for too few images.
+    Begun as k-means++ (Arthur and Vassilvitskii 2007) from the run's seed. A cluster may stay empty where images are
+    alike; it is never told.
     """
     from scipy.cluster.vq import kmeans2
-    from scipy.linalg import eigh
 
-    count, pixels = recipe.networks.clusters, recipe.networks.pixels
-    most = len(digits) // _LEAST
-    if count > most:
-        way = f"networks.clusters={most} or fewer, or 0" if most else "networks.clusters=0"
-        raise DataError(
-            f"{count} clusters need {count * _LEAST:,} images, and there are {len(digits):,}; set {way}, "
-            "which tells the players nothing"
-        )
-    rng = stream(recipe.training.seed, "clusters")
+    count, pixels, rng = recipe.networks.clusters, recipe.networks.pixels, stream(recipe.training.seed, "clusters")
     some = rng.permutation(len(digits))[:_LEARNT_FROM]
-    rows = to_network(torch.from_numpy(digits.images[some]), pixels).flatten(1).numpy()
-    centred = rows - rows.mean(0)
-    size = rows.shape[1]
-    _, axes = eigh(centred.T @ centred, subset_by_index=[max(0, size - _AXES), size - 1])
+    rows = to_network(torch.from_numpy(digits.images[some]), pixels).flatten(1)
+    axes = _principal_axes(rows, int(rng.integers(2**63)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of equal images some clusters stay empty, which are never told
-        centres, _ = kmeans2(rows @ axes, count, iter=_ROUNDS, minit="++", seed=rng)
-    found = NearestCluster(count, size)
-    found.weight.copy_(torch.from_numpy(centres @ axes.T))
-    found.bias.copy_(torch.from_numpy(-np.square(centres).sum(1) / 2))
-    return Clusters(found.weight.numpy(), found.bias.numpy(), _shares(digits, found, pixels))
+        warnings.simplefilter("ignore")  # that a cluster is empty
+        found, _ = kmeans2((rows @ axes).numpy(), count, iter=_ROUNDS, minit="++", seed=rng)
+    centres = torch.from_numpy(found)
+    weight, bias = centres @ axes.T, -centres.square().sum(1) / 2
+    return Clusters(weight, bias, _shares(digits, weight, bias, pixels))
 
 
-def _shares(digits: Digits, nearest: NearestCluster, pixels: Range) -> NDArray[np.float32]:
+def _principal_axes(rows: Tensor, seed: int) -> Tensor:
+    """The first principal axes of rows [N, P], as columns [P, at most 32] (Halko, Martinsson and Tropp 2011)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return torch.pca_lowrank(rows, min(_AXES, *rows.shape))[2]
+
+
+def _shares(digits: Digits, weight: Tensor, bias: Tensor, pixels: Range) -> Tensor:
     """How often each cluster occurs among all images."""
-    counts = torch.zeros(len(nearest.bias), dtype=torch.int64)
+    nearest, counts = NearestCluster(*weight.shape), torch.zeros(len(bias))
+    nearest.weight.copy_(weight)
+    nearest.bias.copy_(bias)
     for start in range(0, len(digits), _BATCH):
         found = nearest(to_network(torch.from_numpy(digits.images[start : start + _BATCH]), pixels))
         counts += torch.bincount(found, minlength=len(counts))
-    return (counts / counts.sum()).numpy()
+    return counts / len(digits)

@@ -209,8 +209,8 @@ def _collapse(run: _Run) -> Finding | None:
     if not run.is_wasserstein:
         changes.append(f"raise {run.now('objective.r1')}")
     changes.append(f"raise {run.now('training.batch_size')}")
-    if not run.recipe.networks.conditional:
-        changes.append("set networks.conditional=true, which asks for every label")
+    if not run.recipe.networks.conditional and not run.recipe.networks.clusters:
+        changes.append("set networks.conditional=true, which asks for every label, or networks.clusters=100")
     return _finding("collapse", evidence, changes)
 
 

@@ -16,7 +16,7 @@ from digitforge.errors import DataError, ModelError
 from digitforge.randomness import stream
 from digitforge.recipe import Recipe
 from digitforge.sections import Interval
-from digitforge.training.clusters import Clusters, find_clusters
+from digitforge.training.clusters import check_enough
 from digitforge.training.compute import resolve_compute
 from digitforge.training.schedule import Timetable, timetable
 
@@ -32,7 +32,6 @@ class Plan:
     recipe: resolved but for `training.seconds`, where the length is a time.
     data_name: as `load_data` takes it, so that it can be had again.
     train, held_out: the images that D takes for real, and those that nobody trains on (None where there are none).
-    clusters: of those, where the players are told them.
     """
 
     recipe: Recipe
@@ -40,7 +39,6 @@ class Plan:
     data_sha256: str
     train: Digits
     held_out: Digits | None
-    clusters: Clusters | None = None
 
     @property
     def classes(self) -> int:
@@ -78,7 +76,7 @@ class Plan:
             names=self.train.names,
             frequencies=tuple(int(count) for count in self.train.counts),
             conditional=recipe.networks.conditional,
-            latent=CardLatent(recipe.networks.drawing_size, recipe.networks.latent),
+            latent=CardLatent(recipe.networks.drawing_size, recipe.networks.latent, recipe.networks.clusters),
             weights="average" if recipe.training.ema_images else "plain",
             shape=self.train.shape,
             weights_sha256=weights_sha256,
@@ -129,8 +127,8 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
     compute = resolve_compute(recipe.compute)
     settled = recipe.data.model_copy(update={"sha256": data.train.sha256})
     resolved = recipe.model_copy(update={"compute": compute, "data": settled})
-    clusters = find_clusters(train, recipe) if recipe.networks.tells_clusters else None
-    plan = Plan(resolved, recipe.data.name, data.train.sha256, train, held_out, clusters)
+    check_enough(len(train), recipe.networks.clusters)
+    plan = Plan(resolved, recipe.data.name, data.train.sha256, train, held_out)
     _check_model_can_be(plan)
     images = recipe.training.length(len(train))
     if recipe.training.epochs is None or images is None:

@@ -25,6 +25,9 @@ from digitforge.training.plan import Plan
 from digitforge.training.step import Game
 from digitforge.training.trainer import optimiser
 
+# What is each run's own: the sums of its tick, which are tied apart, and its clusters.
+_OWN = ("tick.sums", "generator.choice.", "average.choice.", "discriminator.clusters.")
+
 
 class StackedBatches(Batches):
     """The batches of K runs side by side: images [N, K, C, H, W], labels [N, K], latents [N, K, Z].
@@ -102,7 +105,4 @@ def _stacked_game(games: Sequence[Game], recipe: Recipe) -> Game:
 
 
 def _tied_tensors(state: State) -> Iterator[Tensor]:
-    own = (".choice.", ".clusters.")
-    return (
-        tensor for name, tensor in named_tensors(state) if name != "tick.sums" and not any(part in name for part in own)
-    )
+    return (tensor for name, tensor in named_tensors(state) if not name.startswith(_OWN))

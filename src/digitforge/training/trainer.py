@@ -36,6 +36,7 @@ from digitforge.training.checkpoint import (
     named_tensors,
     save_checkpoint,
 )
+from digitforge.training.clusters import find_clusters
 from digitforge.training.diagnosis import Finding, diagnose
 from digitforge.training.drawing import draw
 from digitforge.training.ema import Average, measured
@@ -96,8 +97,9 @@ class Trainer:
                 raise interruption.error(folder.path)
 
     def begin(self, observers: Sequence[Observer]) -> None:
-        """Tell what there is before the first step."""
+        """Tell what there is before the first step; players who are told clusters are given those of the images."""
         if self.state.step == 0:
+            self._give_clusters()
             before = self._real_beside_noise() if self.plan.recipe.training.pretrain_images else None
             self._tell(observers, Tick(0, sheet=self.sheet(), weights=self._weights(), pretraining=before))
 
@@ -138,6 +140,17 @@ class Trainer:
                 self._lines.append(line)
         self._seconds = self._last_line[1]
         return images
+
+    def _give_clusters(self) -> None:
+        """Have the first process find the clusters, and all of them tell the same ones; a checkpoint brings its own."""
+        if not self.plan.recipe.networks.clusters:
+            return
+        found = find_clusters(self.plan.train, self.plan.recipe) if self.fabric.is_global_zero else None
+        found = self.fabric.broadcast(found)
+        assert found is not None
+        found.put_into(self.state.game.generator, self.state.game.discriminator)
+        if self.state.average is not None:
+            found.put_into(self.state.average.generator, self.state.game.discriminator)
 
     def sheet(self) -> Picture:
         """The same latents through the generator as it would be used now: a row a label, 26 at most, if told."""
@@ -288,8 +301,6 @@ def new_state(plan: Plan, fabric: Fabric) -> State:
     """A run before its first step."""
     recipe = plan.recipe
     pair = build(recipe.networks, plan.train.shape, plan.classes, recipe.training.seed)
-    if plan.clusters is not None:
-        fabric.broadcast(plan.clusters).put_into(pair)  # machines need not find the same ones to the last bit
     if recipe.objective.gradient_penalty and mixes_samples(pair.discriminator):
         raise RecipeError(
             f"the gradient penalty asks for each image's own gradient, and the discriminator of the family "
