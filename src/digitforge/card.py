@@ -46,6 +46,11 @@ class CardLatent:
     distribution: Literal["normal", "uniform"]
     choosers: int = 0
 
+    @property
+    def free(self) -> int:
+        """How many numbers, the first ones, vary what is drawn rather than choose it."""
+        return self.size - self.choosers
+
 
 @dataclass(frozen=True)
 class Card:

@@ -130,7 +130,8 @@ class Forge:
         within one of its share, in random order; what an unconditional model draws is labelled by the pinned
         classifier, or named UNLABELLED where that can't read it.
         seed: 0 to 2**32 - 1; one seed and model file give one result; a digit's latents don't depend on count.
-        variety: 0 to 1.5, what latents are multiplied by. 1 draws as in training; less keeps nearer to the average
+        variety: 0 to 1.5, what latents are multiplied by, but for numbers of them that choose a cluster, where a model
+        learned by those. 1 draws as in training; less keeps nearer to the average
         digit, cleaner and more alike; more strays further than training did. Like the truncation of Brock et al.
         ("Large scale GAN training for high fidelity natural image synthesis", 2019), with scaling for resampling.
         Raises ModelError if the model can't draw the digit, UserError for a number that is out of range.
@@ -219,7 +220,7 @@ class Forge:
             raise UserError(f"variety lies in 0 to {MAX_VARIETY}, not at {variety:g}; 1 draws as in training")
         rng, latent = stream(seed, "generate"), self.card.latent
         factors = np.full(latent.size, variety, np.float32)
-        factors[latent.size - latent.choosers :] = 1  # what is drawn stays as frequent as it is
+        factors[latent.free :] = 1  # what is drawn stays as frequent as it is
         return lambda count: draw_latents(rng, count, latent.size, latent.distribution) * factors
 
     def _chooser(self) -> Classifier:

@@ -73,7 +73,7 @@ class Networks(Section):
     conditional: bool = False  # whether both networks are told the label
     # Into how many clusters k-means puts the images, of which both networks are told in the place of labels while they
     # learn (after Liu et al. 2020, "Diverse image generation via self-conditioned GANs"); 0: of none. k-means++ takes
-    # time in proportion to their square: 256 some ten seconds.
+    # time in proportion to their square: some seconds for 256.
     clusters: int = Field(default=0, ge=0, le=256)
     latent_size: Size = 100  # numbers a latent has
     latent: Literal["normal", "uniform"] = "normal"  # N(0, 1), or uniform in -1..1

@@ -95,6 +95,8 @@ def test_judges_that_learn_are_asked_for_by_name(
     assert asked == [1, 1.3]
     assert main(["evaluate", "told.onnx", "--tstr-variety", "1.3"]) == 2
     assert "give both" in capsys.readouterr().err
+    assert main(["evaluate", "told.onnx", "--tstr", "--tstr-variety", "nan"]) == 2
+    assert "--tstr-variety lies in 0 to 1.5, not at nan" in capsys.readouterr().err
     assert main(["evaluate", "told.onnx", "--count", "300"]) == 0
     assert "Inception" not in capsys.readouterr().out
 

@@ -188,6 +188,21 @@ def test_an_unconditional_models_loop_leads_through_random_latents_back_to_the_f
     np.testing.assert_array_equal(draw_along(free, route, route.legs), draw_along(free, route, 0))
 
 
+def test_between_two_digits_the_cluster_changes_once_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    latent = {"size": LATENT, "distribution": "normal", "choosers": 2}
+    forge = Forge.load(
+        write_model(tmp_path / "free.onnx", conditional=False, card=card_table(conditional=False, latent=latent))
+    )
+    route, asked = plan_route(forge, count=5), []
+    monkeypatch.setattr(Forge, "draw", lambda _self, latents, _labels: asked.append(latents))
+    for share in (0.1, 0.4, 0.6, 0.9):
+        draw_along(forge, route, share)
+    for station, places in ((0, asked[:2]), (1, asked[2:])):
+        for place in places:
+            np.testing.assert_array_equal(place[:, LATENT - 2 :], route.latents[station][:, LATENT - 2 :])
+    assert len({place[0, 0] for place in asked}) == 4
+
+
 def test_a_specialist_moves_within_its_digit(tmp_path: Path) -> None:
     card = card_table(conditional=False, frequencies=[0] * 9 + [80])
     forge = Forge.load(write_model(tmp_path / "nine.onnx", conditional=False, card=card))

@@ -42,6 +42,13 @@ def test_specialists_and_both_models_of_all_digits_differ_in_nothing_else() -> N
     assert recipes["3"].compute.threads == 1
 
 
+def test_a_recipe_that_is_told_clusters_is_told_labels_instead_in_one_of_the_models() -> None:
+    trials = trials_of("express-untold", "mnist", replace(FULL, digits=("3",)))
+    told = {kind: some[0][0].recipe.networks for kind, some in trials.items()}
+    assert (told["unconditional"].conditional, told["unconditional"].clusters) == (False, 100)
+    assert (told["conditional"].conditional, told["conditional"].clusters) == (True, 0)
+
+
 def test_both_sizes_name_recipes_that_are_there_and_lengths_for_them() -> None:
     for design in (FULL, QUICK):
         assert set(design.recipes) <= set(recipe_names())

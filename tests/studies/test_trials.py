@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -67,6 +69,14 @@ def test_trials_are_trained_side_by_side_once_and_one_that_diverges_stops_no_oth
     again = Listener()
     assert train_trials(trials, tmp_path, DATA, watcher=again) == diverged  # nor is what diverged trained again
     assert again.heard_all == []
+
+
+def test_a_trial_keeps_its_name_when_a_setting_comes_that_it_does_not_use() -> None:
+    recipe = tiny_recipe({"networks.conditional": False})
+    trial = Trial("tiny", recipe)
+    before = recipe.model_dump(mode="json", exclude={"document": True, "summary": True, "networks": {"clusters"}})
+    assert trial.identity == hashlib.sha256(json.dumps(before, sort_keys=True).encode()).hexdigest()
+    assert Trial("tiny", recipe.with_settings({"networks.clusters": 3})).identity != trial.identity
 
 
 def test_what_another_version_saw_diverge_is_trained_again(tmp_path: Path) -> None:

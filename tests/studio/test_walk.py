@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from digitforge.forge import Forge
 from digitforge.randomness import draw_latents, stream
 from digitforge.studio.bounds import WalkWish
-from digitforge.studio.walk import SIDE, surroundings
+from digitforge.studio.walk import SIDE, see, surroundings
+from tiny_models import LATENT, card_table, write_model
 
 MIDDLE = SIDE * SIDE // 2
 
@@ -24,6 +28,14 @@ def test_a_step_to_a_neighbour_moves_it_into_the_middle(distribution: str) -> No
     here = surroundings(start, WalkWish(x=4, y=-2), distribution)
     there = surroundings(start, WalkWish(x=5, y=-1), distribution)
     assert np.allclose(here[MIDDLE + SIDE + 1], there[MIDDLE], atol=1e-6)
+
+
+def test_a_walk_stays_within_one_cluster(tmp_path: Path) -> None:
+    card = card_table(conditional=False, latent={"size": LATENT, "distribution": "normal", "choosers": 2})
+    forge = Forge.load(write_model(tmp_path / "model.onnx", conditional=False, card=card))
+    _, latents = see(forge, WalkWish(x=9))
+    assert (latents[:, LATENT - 2 :] == forge.latents(count=1)[:, LATENT - 2 :]).all()
+    assert len(np.unique(latents[:, : LATENT - 2], axis=0)) == SIDE * SIDE
 
 
 def test_normal_latents_keep_their_length_however_far_one_goes() -> None:

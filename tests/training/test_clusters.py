@@ -38,12 +38,12 @@ def heaps(*sizes: int) -> Digits:
     return Digits(images.astype(np.uint8), labels)
 
 
-def told(clusters: Clusters, images: np.ndarray) -> np.ndarray:
+def told(clusters: Clusters, images: np.ndarray, pixels: str) -> np.ndarray:
     """What a discriminator with these clusters tells of images."""
     networks = Networks(family="express", clusters=len(clusters.shares), generator_width=4, discriminator_width=4)
     pair = build(networks, images.shape[1:], 10, 0)
-    clusters.put_into(pair.generator, pair.discriminator)
-    return pair.discriminator.clusters(to_network(torch.from_numpy(images), "signed")).numpy()
+    clusters.put_into(pair.discriminator, pair.generator)
+    return pair.discriminator.clusters(to_network(torch.from_numpy(images), pixels)).numpy()
 
 
 @pytest.mark.parametrize("pixels", ["signed", "unit"])
@@ -51,9 +51,7 @@ def test_images_of_one_heap_are_one_cluster(pixels: str) -> None:
     digits = heaps(150, 60, 30)
     found = find_clusters(digits, tiny_recipe({**UNTOLD, "networks.clusters": 3, "networks.pixels": pixels}))
     np.testing.assert_allclose(sorted(found.shares), [30 / 240, 60 / 240, 150 / 240], atol=1e-6)
-    if pixels == "signed":
-        pairs = set(zip(told(found, digits.images), digits.labels, strict=True))
-        assert len(pairs) == 3
+    assert len(set(zip(told(found, digits.images, pixels), digits.labels, strict=True))) == 3
 
 
 def test_clusters_come_from_the_seed() -> None:
@@ -82,6 +80,20 @@ def test_equal_images_make_clusters_that_are_never_told(tmp_path: Path) -> None:
 def test_too_few_images_are_refused_with_what_fits(count: int, words: str) -> None:
     with pytest.raises(DataError, match=words):
         make_plan(tiny_recipe(UNTOLD), DataSet("few", tiny_digits(count), None))
+
+
+def test_several_processes_tell_the_clusters_that_the_first_one_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(tiny_recipe(UNTOLD), tiny_data())
+    found = find_clusters(plan.train, tiny_recipe({**UNTOLD, "training.seed": 8}))
+    trainer, sent = Trainer(plan, start_fabric(plan.recipe)), []
+    monkeypatch.setattr(type(trainer.fabric), "is_global_zero", property(lambda _: False))
+    monkeypatch.setattr(trainer.fabric, "broadcast", lambda own: sent.append(own) or found)
+    trainer.begin([])
+    assert sent == [None]
+    game, average = trainer.state.game, trainer.state.average
+    assert torch.equal(game.discriminator.clusters.weight, found.weight)
+    for generator in (game.generator, average.generator):
+        assert torch.equal(generator.choice.shares, found.shares)
 
 
 def test_labels_are_told_to_nobody() -> None:

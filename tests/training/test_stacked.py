@@ -50,7 +50,7 @@ def plans(settings: dict[str, object], digits: str = "375") -> list[Plan]:
 def trainers(settings: dict[str, object], digits: str = "375", steps: int = 0) -> list[Trainer]:
     """A trainer for each of some digits, who have taken some steps, each alone."""
     found = [Trainer(plan, start_fabric(plan.recipe)) for plan in plans(settings, digits)]
-    for trainer in found:
+    for trainer in found if steps else ():
         trainer.begin([])
         for _ in range(steps):
             trainer.step()
@@ -70,6 +70,8 @@ def check_equal(alone: Sequence[Trainer], together: Sequence[Trainer]) -> None:
 def test_a_specialist_among_several_is_the_one_that_it_is_alone(name: str) -> None:
     alone, together = trainers(GAMES[name], steps=STEPS), trainers(GAMES[name])
     team = Team(together)
+    for trainer in together:
+        trainer.begin([])
     for _ in range(STEPS):
         team.step()
     check_equal(alone, together)

@@ -39,7 +39,8 @@ def evaluate(
         bool, typer.Option("--tstr", help="Also train a classifier on the model's images and test it on real ones.")
     ] = False,
     tstr_variety: Annotated[
-        float | None, typer.Option(help="Of the images that it is trained on, 0 to 1.5.", show_default="1")
+        float | None,
+        typer.Option(help="Variety of the images that --tstr trains on, 0 to 1.5.", show_default="1"),
     ] = None,
     inception: Annotated[
         bool, typer.Option("--inception", help="Also take FID in Inception's features, whose weights are fetched.")
@@ -57,8 +58,7 @@ def evaluate(
 
     forges = [Forge.load(model) for model in models] if models else [Forge.load()]
     _check_copies(copies, forges)
-    if tstr_variety is not None and not tstr:
-        raise UserError("--tstr-variety is of the images that --tstr trains a classifier on; give both")
+    _check_variety(tstr_variety, tstr)
     evaluations = []
     with download_progress() as progress:
         for forge in forges:
@@ -121,13 +121,27 @@ def _judged(
     if tstr is not None:
         from digitforge.judges.synthetic import train_on_synthetic
 
-        found = replace(found, tstr=train_on_synthetic(forge, loaded, seed=seed, variety=tstr, notify=_notify))
+        taught = train_on_synthetic(forge, loaded, seed=seed, variety=tstr, notify=_notify)
+        note = () if tstr == 1 else (f"a classifier was trained on images of variety {tstr:g}, not 1",)
+        found = replace(found, tstr=taught, notes=(*found.notes, *note))
     if inception:
         from digitforge.judges.inception import inception_distance
 
         distance = inception_distance(forge, loaded, found.count, seed, notify=_notify, progress=progress)
         found = replace(found, inception=distance)
     return found
+
+
+def _check_variety(variety: float | None, tstr: bool) -> None:
+    """Refuse a variety that nothing is trained on, or that no image can have, before anything is measured."""
+    from digitforge.forge import MAX_VARIETY
+
+    if variety is None:
+        return
+    if not tstr:
+        raise UserError("--tstr-variety is of the images that --tstr trains a classifier on; give both")
+    if not 0 <= variety <= MAX_VARIETY:
+        raise UserError(f"--tstr-variety lies in 0 to {MAX_VARIETY}, not at {variety:g}; 1 draws as in training")
 
 
 def _check_copies(path: Path | None, forges: list[Forge]) -> None:

@@ -21,7 +21,7 @@ class NearestCluster(nn.Module):
     """Images [N, C, H, W], in a recipe's pixel range, to the number of each one's nearest centre, int64 [N].
 
     |x - c|^2 is least where x c - |c|^2 / 2 is most, so that one product finds it: `weight` [K, P] holds the centres
-    and `bias` [K] what is subtracted. The distance may be taken within a subspace, onto which the centres then lie.
+    and `bias` [K] what is subtracted. The distance may be taken within a subspace, in which the centres then lie.
     """
 
     weight: Tensor

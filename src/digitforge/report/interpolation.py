@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digitforge.card import CardLatent
 from digitforge.data.digits import Images, few_of
 from digitforge.errors import UserError
 from digitforge.forge import Forge
@@ -74,7 +75,7 @@ def draw_along(forge: Forge, route: Route, position: float) -> Images:
     leg = min(int(position), route.legs - 1)
     here, there = leg, (leg + 1) % len(route.labels)
     share = position - leg
-    latents = between(route.latents[here], route.latents[there], share, forge.card.latent.distribution)
+    latents = _between(route.latents[here], route.latents[there], share, forge.card.latent)
     if not forge.is_told or route.labels[here] == route.labels[there]:
         return forge.draw(latents, np.full(len(latents), route.labels[here], np.int64))
     weights = np.zeros((len(latents), len(forge.card.names)), np.float32)
@@ -97,6 +98,15 @@ def strip_of_route(forge: Forge, route: Route) -> Picture:
     places = np.arange(steps + 1) * route.legs / steps
     images = np.stack([draw_along(forge, route, float(place)) for place in places], axis=1)
     return enlarged(grid(images.reshape(-1, *forge.card.shape), len(places)))
+
+
+def _between(start: Latents, end: Latents, share: float, latent: CardLatent) -> Latents:
+    """The latents [N, Z] at a share 0..1 of the way; numbers that choose a cluster are the start's, then the end's."""
+    free = latent.free
+    nearer = start if share < 1 / 2 else end
+    return np.concatenate(
+        [between(start[:, :free], end[:, :free], share, latent.distribution), nearer[:, free:]], axis=1
+    )
 
 
 def between(start: Latents, end: Latents, share: float, distribution: str) -> Latents:

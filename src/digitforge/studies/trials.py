@@ -54,8 +54,10 @@ class Trial:
 
     @cached_property
     def identity(self) -> str:
-        """A hash of everything that is asked for."""
+        """A hash of everything that is asked for; settings that came later count where they are used."""
         table = self.recipe.model_dump(mode="json", exclude={"document", "summary"})
+        if not self.recipe.networks.clusters:
+            del table["networks"]["clusters"]
         return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
     def folder(self, place: Path) -> RunFolder:

@@ -15,8 +15,9 @@ SIDE = 7  # images along each side of what is seen at once; the middle one is wh
 
 def see(forge: Forge, wish: WalkWish) -> tuple[Digits, Latents]:
     """What lies around a place of the walk: SIDE x SIDE images, row by row, and their latents."""
-    start = forge.latents(wish.digit, 1, wish.seed)[0]
-    latents = surroundings(start, wish, forge.card.latent.distribution)
+    start, free = forge.latents(wish.digit, 1, wish.seed)[0], forge.card.latent.free
+    around = surroundings(start[:free], wish, forge.card.latent.distribution)
+    latents = np.concatenate([around, np.tile(start[free:], (len(around), 1))], axis=1)  # within one cluster
     label = forge.card.trained[0] if wish.digit is None else forge.label_of(wish.digit)
     labels = np.full(len(latents), label, np.int64)
     return Digits(forge.draw(latents, labels), labels, forge.card.names), latents

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,10 +35,12 @@ class Clusters:
     bias: Tensor
     shares: Tensor
 
-    def put_into(self, generator: Generator, discriminator: Discriminator) -> None:
-        """Give both players these clusters."""
-        assert generator.choice is not None and discriminator.clusters is not None
-        generator.choice.shares.copy_(self.shares)
+    def put_into(self, discriminator: Discriminator, *generators: Generator) -> None:
+        """Give players these clusters."""
+        for generator in generators:
+            assert generator.choice is not None
+            generator.choice.shares.copy_(self.shares)
+        assert discriminator.clusters is not None
         discriminator.clusters.weight.copy_(self.weight)
         discriminator.clusters.bias.copy_(self.bias)
 
@@ -65,8 +68,11 @@ def find_clusters(digits: Digits, recipe: Recipe) -> Clusters:
     some = rng.permutation(len(digits))[:_LEARNT_FROM]
     rows = to_network(torch.from_numpy(digits.images[some]), pixels).flatten(1)
     axes = _principal_axes(rows, int(rng.integers(2**63)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a cluster is empty
+    with (
+        warnings.catch_warnings(),
+        np.errstate(invalid="ignore"),
+    ):  # equal images lie at no distance from each other, ...
+        warnings.filterwarnings("ignore", "One of the clusters is empty")  # ... and leave clusters empty
         found, _ = kmeans2((rows @ axes).numpy(), count, iter=_ROUNDS, minit="++", seed=rng)
     centres = torch.from_numpy(found)
     weight, bias = centres @ axes.T, -centres.square().sum(1) / 2

@@ -210,7 +210,7 @@ def _collapse(run: _Run) -> Finding | None:
         changes.append(f"raise {run.now('objective.r1')}")
     changes.append(f"raise {run.now('training.batch_size')}")
     if not run.recipe.networks.conditional and not run.recipe.networks.clusters:
-        changes.append("set networks.conditional=true, which asks for every label, or networks.clusters=100")
+        changes.append("set networks.conditional=true, which asks for every label, or networks.clusters above 0")
     return _finding("collapse", evidence, changes)
 
 

@@ -148,9 +148,8 @@ class Trainer:
         found = find_clusters(self.plan.train, self.plan.recipe) if self.fabric.is_global_zero else None
         found = self.fabric.broadcast(found)
         assert found is not None
-        found.put_into(self.state.game.generator, self.state.game.discriminator)
-        if self.state.average is not None:
-            found.put_into(self.state.average.generator, self.state.game.discriminator)
+        averaged = [self.state.average.generator] if self.state.average is not None else []
+        found.put_into(self.state.game.discriminator, self.state.game.generator, *averaged)
 
     def sheet(self) -> Picture:
         """The same latents through the generator as it would be used now: a row a label, 26 at most, if told."""
