@@ -34,9 +34,10 @@ from digitforge.training.checkpoint import named_tensors
 from digitforge.training.compute import start_fabric
 from digitforge.training.drawing import draw
 from digitforge.training.plan import make_plan
+from digitforge.training.setup import sums_type
 from digitforge.training.step import STEPS, Game, Outcome
 from digitforge.training.train import train
-from digitforge.training.trainer import Trainer, sums_type
+from digitforge.training.trainer import Trainer
 from tiny_models import write_classifier
 from tiny_runs import BATCH, IMAGES, Listener, tiny_data, tiny_digits, tiny_recipe, what_must_repeat, write_npz
 

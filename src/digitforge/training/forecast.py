@@ -13,8 +13,9 @@ from digitforge.recipe import Recipe
 from digitforge.training.budget import seconds_an_image
 from digitforge.training.compute import start_fabric
 from digitforge.training.plan import make_plan
+from digitforge.training.setup import new_state
 from digitforge.training.train import set_length, throw_away
-from digitforge.training.trainer import Trainer, new_state
+from digitforge.training.trainer import Trainer
 
 _PROBED = 3.0  # seconds of steps, beyond those that warm up
 

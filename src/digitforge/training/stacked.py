@@ -22,8 +22,8 @@ from digitforge.training.batches import Batch, Batches
 from digitforge.training.checkpoint import State, create_moments, named_tensors
 from digitforge.training.ema import Average
 from digitforge.training.plan import Plan
+from digitforge.training.setup import optimiser
 from digitforge.training.step import Game
-from digitforge.training.trainer import optimiser
 
 # What is each run's own: the sums of its tick, which are tied apart, and its clusters.
 _OWN = ("tick.sums", "generator.choice.", "average.choice.", "discriminator.clusters.")

@@ -5,41 +5,35 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
-from torch import nn
 
 from digitforge.data import Digits
 from digitforge.data.digits import few_of
-from digitforge.errors import DivergenceError, RecipeError, RunError
-from digitforge.networks.build import build
-from digitforge.networks.layers import from_all_processes, mixes_samples
+from digitforge.errors import DivergenceError, RunError
+from digitforge.networks.layers import from_all_processes
 from digitforge.networks.pixels import to_uint8
 from digitforge.networks.players import Generator
 from digitforge.randomness import draw_latents, stream
 from digitforge.runs import RunFolder
-from digitforge.sections import Optimiser
 from digitforge.sheets import MODEL_COLUMNS, Picture, beside, enlarged, grid
 from digitforge.training.accuracy import discriminator_accuracy
 from digitforge.training.batches import Batches
 from digitforge.training.checkpoint import (
     State,
-    create_moments,
     generator_weights,
     load_checkpoint,
     named_tensors,
     save_checkpoint,
 )
-from digitforge.training.clusters import find_clusters
 from digitforge.training.diagnosis import Finding, diagnose
 from digitforge.training.drawing import draw
-from digitforge.training.ema import Average, measured
+from digitforge.training.ema import measured
 from digitforge.training.figures import Ruler, key_figures, ruler_for
 from digitforge.training.interruption import Interruption
 from digitforge.training.numbers import all_finite, divergence, lost_among
@@ -47,9 +41,8 @@ from digitforge.training.observers import Observer, Tick
 from digitforge.training.pictures import UNLABELLED, run_sheet
 from digitforge.training.plan import RECORDS, Plan
 from digitforge.training.schedule import rate_factor
-from digitforge.training.step import STEPS, Game, pretraining_step
-
-_COUNTS = 3  # in a state's sums, how many of each term stand so far behind the terms
+from digitforge.training.setup import COUNTS, give_clusters, new_state
+from digitforge.training.step import STEPS, pretraining_step
 
 
 class Trainer:
@@ -99,7 +92,7 @@ class Trainer:
     def begin(self, observers: Sequence[Observer]) -> None:
         """Tell what there is before the first step; players who are told clusters are given those of the images."""
         if self.state.step == 0:
-            self._give_clusters()
+            give_clusters(self.plan, self.state, self.fabric)
             before = self._real_beside_noise() if self.plan.recipe.training.pretrain_images else None
             self._tell(observers, Tick(0, sheet=self.sheet(), weights=self._weights(), pretraining=before))
 
@@ -140,16 +133,6 @@ class Trainer:
                 self._lines.append(line)
         self._seconds = self._last_line[1]
         return images
-
-    def _give_clusters(self) -> None:
-        """Have the first process find the clusters, and all of them tell the same ones; a checkpoint brings its own."""
-        if not self.plan.recipe.networks.clusters:
-            return
-        found = find_clusters(self.plan.train, self.plan.recipe) if self.fabric.is_global_zero else None
-        found = self.fabric.broadcast(found)
-        assert found is not None
-        averaged = [self.state.average.generator] if self.state.average is not None else []
-        found.put_into(self.state.game.discriminator, self.state.game.generator, *averaged)
 
     def sheet(self) -> Picture:
         """The same latents through the generator as it would be used now: a row a label, 26 at most, if told."""
@@ -212,7 +195,7 @@ class Trainer:
         plan, state, images = self.plan, self.state, self.images
         previous, seconds = self._last_line
         sums = from_all_processes(state.sums).mean(0).tolist()
-        terms = zip(("discriminator", "generator", "penalty"), sums, sums[_COUNTS:], strict=False)
+        terms = zip(("discriminator", "generator", "penalty"), sums, sums[COUNTS:], strict=False)
         loss = {name: total / count for name, total, count in terms if count}
         if not all(map(math.isfinite, loss.values())):  # of some process: the sums of this one may be whole
             raise DivergenceError(divergence(["the losses"], images, plan.recipe))
@@ -278,7 +261,7 @@ def advance(plan: Plan, batches: Batches, state: State) -> None:
     for index, value in enumerate((outcome.discriminator_loss, outcome.generator_loss, outcome.penalty)):
         if value is not None:
             state.sums[index] += value
-            state.sums[index + _COUNTS] += 1
+            state.sums[index + COUNTS] += 1
     batch_size = plan.times.batch_size(state.step)
     state.step += 1
     if state.average is not None:
@@ -294,50 +277,3 @@ def rates(plan: Plan, step: int) -> dict[str, float]:
         "generator": recipe.generator_optimiser.rate * factor,
         "discriminator": recipe.discriminator_optimiser.rate * factor,
     }
-
-
-def new_state(plan: Plan, fabric: Fabric) -> State:
-    """A run before its first step."""
-    recipe = plan.recipe
-    pair = build(recipe.networks, plan.train.shape, plan.classes, recipe.training.seed)
-    if recipe.objective.gradient_penalty and mixes_samples(pair.discriminator):
-        raise RecipeError(
-            f"the gradient penalty asks for each image's own gradient, and the discriminator of the family "
-            f'"{recipe.networks.family}" normalises over the batch; choose another family, or set '
-            "objective.gradient_penalty=0"
-        )
-    if recipe.training.batch_size == 1 and (mixes_samples(pair.generator) or mixes_samples(pair.discriminator)):
-        raise RecipeError(
-            f'the family "{recipe.networks.family}" normalises over the batch, and a lone image has none beside it; '
-            "set training.batch_size to 2 or more, or choose another family"
-        )
-    generator, discriminator = pair.generator.to(fabric.device), pair.discriminator.to(fabric.device)
-    game = Game(
-        generator=generator,
-        discriminator=discriminator,
-        generator_optimiser=optimiser(generator.parameters(), recipe.generator_optimiser),
-        discriminator_optimiser=optimiser(discriminator.parameters(), recipe.discriminator_optimiser),
-        objective=recipe.objective,
-        seed=recipe.training.seed,
-        critic_steps=recipe.training.critic_steps,
-        generator_batches=recipe.training.generator_batches,
-        autocast=fabric.autocast,
-    )
-    create_moments(game)
-    average = Average(generator, recipe.training.ema_images) if recipe.training.ema_images else None
-    return State(game, average, torch.zeros(2 * _COUNTS, dtype=sums_type(fabric.device.type), device=fabric.device))
-
-
-def sums_type(device_type: str) -> torch.dtype:
-    """What a tick's losses are summed in: in float64, which Apple's devices lack."""
-    return torch.float32 if device_type == "mps" else torch.float64
-
-
-def optimiser(parameters: Iterator[nn.Parameter], settings: Optimiser) -> torch.optim.Optimizer:
-    """What moves a player's weights, all of them in one pass."""
-    if settings.method == "rmsprop":
-        return torch.optim.RMSprop(
-            parameters, lr=settings.rate, alpha=settings.beta2, eps=settings.epsilon, foreach=True
-        )
-    betas = (settings.beta1, settings.beta2)
-    return torch.optim.Adam(parameters, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
