@@ -34,7 +34,7 @@ RESULTS = Path(__file__).parent / "results" / "express.json"
 PRETRAINED = ROOT / "src" / "digitforge" / "assets" / "express-mnist.onnx"
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}  # what most laptops have
 SEEDS = (0, 1, 2)
-WIDER = 1.3  # a variety: classifiers learn more of such images than of those at 1
+WIDER = 1.5  # a variety: classifiers learn more of such images than of those at 1
 
 
 @dataclass(frozen=True)

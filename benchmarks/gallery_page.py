@@ -178,9 +178,9 @@ def shown(exhibit: Exhibit, kind: str, words: str) -> str:
 
 def command(exhibit: Exhibit) -> str:
     """What trains the run in the pictures."""
-    training = exhibit.runs[0].recipe.training
+    training, threads = exhibit.runs[0].recipe.training, exhibit.runs[0].recipe.compute.threads
     length = [] if share(exhibit) == 1 or not exhibit.folder.is_finished else ["--images", str(training.images)]
-    return f"```\ndigitforge {' '.join([*exhibit.show.words(training.seed), *length])}\n```\n"
+    return f"```\ndigitforge {' '.join([*exhibit.show.words(training.seed, threads), *length])}\n```\n"
 
 
 def share(exhibit: Exhibit) -> float:
@@ -210,7 +210,8 @@ def section(exhibit: Exhibit) -> str:
 def anchor(exhibit: Exhibit) -> str:
     """Where a recipe stands in docs/recipes.md: below a heading that names its document, and others of its kind."""
     headings = [line[3:] for line in (ROOT / "docs/recipes.md").read_text("utf-8").splitlines() if line[:3] == "## "]
-    found = next(heading for heading in headings if exhibit.show.name in heading.replace(",", "").split())
+    names = {exhibit.show.name, exhibit.show.recipe.name}
+    found = next(heading for heading in headings if names & set(heading.replace(",", "").split()))
     return "".join(letter for letter in found.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
 
 

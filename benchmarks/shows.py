@@ -24,22 +24,23 @@ class Show:
     epochs: tuple[float, ...] = ()
     verdict: str = ""
     has_film: bool = False
+    trains: str = ""
 
     @property
     def recipe(self) -> Recipe:
         """The recipe that it trains."""
-        return load_recipe(self.name)
+        return load_recipe(self.trains or self.name)
 
     @property
     def is_timed(self) -> bool:
         """Whether its length is a time, so that nothing else may run beside it."""
         return bool(self.recipe.training.seconds)
 
-    def words(self, seed: int) -> list[str]:
+    def words(self, seed: int, threads: int = 1) -> list[str]:
         """What follows `digitforge`, but for the folder. One thread: two such runs side by side are the faster way."""
         data = ["--data", self.data] if self.data else []
-        threads = [] if self.is_timed else ["--set", "compute.threads=1"]
-        return ["train", self.name, *data, "--seed", str(seed), *threads]
+        fewer = [] if self.is_timed or threads != 1 else ["--set", "compute.threads=1"]
+        return ["train", self.recipe.name, *data, "--seed", str(seed), *fewer]
 
 
 def read_shows() -> dict[str, Show]:
