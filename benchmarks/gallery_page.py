@@ -49,7 +49,7 @@ HEAD = """# The gallery
 
 Every recipe as far as it has been trained; each passage tells how much of its full length that is, and of how many
 seeds where more than one. Made of the runs of `python benchmarks/gallery.py` by `python benchmarks/gallery_page.py`, on
-{machine}. Runs whose length is a time had both cores; the others were trained side by
+{machine}. Runs whose command names no threads had both cores; the others were trained side by
 side, a thread each, on a machine that did other things too: their times say little, and [speeds](recipes.md) are
 measured apart. House numbers are [rendered](data.md#house-numbers), since SVHN's files could not be had here. *F* is
 the [distance](figures.md) of 10,000 drawings to real training images, 1 where it is that of other real images; several
