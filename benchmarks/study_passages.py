@@ -54,7 +54,7 @@ def tell_one_digit(results: Mapping[str, Any]) -> None:
         f"{trained(results)}; {settings['seeds']} seeds, {settings['images']:,} images each but for the shorter ones."
     ]
     for recipe, kinds in results["curves"].items():
-        growth = growth_part(group(recipe, kinds, results["settings"]["count"]))
+        growth = growth_part(group(recipe, kinds, settings["count"]))
         parts.append(f"#### {recipe}")
         for plate in growth.plates:
             head, _, content = plate.uri.partition(",")

@@ -216,8 +216,7 @@ class Forge:
 
     def _latent_source(self, seed: int, variety: float) -> LatentSource:
         """What gives so many latents of a seed at each call."""
-        if not 0 <= variety <= MAX_VARIETY:  # which refuses what is no number, too
-            raise UserError(f"variety lies in 0 to {MAX_VARIETY}, not at {variety:g}; 1 draws as in training")
+        check_variety(variety)
         rng, latent = stream(seed, "generate"), self.card.latent
         factors = np.full(latent.size, variety, np.float32)
         factors[latent.free :] = 1  # what is drawn stays as frequent as it is
@@ -298,6 +297,12 @@ class Forge:
                 f"{list(self.card.shape)}; make the file again"
             )
         return images
+
+
+def check_variety(variety: float, name: str = "variety") -> None:
+    """Raise UserError for a variety, called so, that no drawing can have."""
+    if not 0 <= variety <= MAX_VARIETY:  # which refuses what is no number, too
+        raise UserError(f"{name} lies in 0 to {MAX_VARIETY}, not at {variety:g}; 1 draws as in training")
 
 
 def _model_path(path: str | Path | None) -> Path:

@@ -134,14 +134,13 @@ def _judged(
 
 def _check_variety(variety: float | None, tstr: bool) -> None:
     """Refuse a variety that nothing is trained on, or that no image can have, before anything is measured."""
-    from digitforge.forge import MAX_VARIETY
+    from digitforge.forge import check_variety
 
     if variety is None:
         return
     if not tstr:
         raise UserError("--tstr-variety is of the images that --tstr trains a classifier on; give both")
-    if not 0 <= variety <= MAX_VARIETY:
-        raise UserError(f"--tstr-variety lies in 0 to {MAX_VARIETY}, not at {variety:g}; 1 draws as in training")
+    check_variety(variety, "--tstr-variety")
 
 
 def _check_copies(path: Path | None, forges: list[Forge]) -> None:

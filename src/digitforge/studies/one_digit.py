@@ -152,8 +152,8 @@ def trials_of(name: str, data: str, design: Design) -> Trials:
     kinds: dict[str, tuple[str, dict[str, object]]] = {
         digit: (f"digit-{digit}", {"data.digits": [digit], "networks.conditional": False}) for digit in design.digits
     }
-    kinds |= {UNTOLD: (UNTOLD, {"networks.conditional": False})}
-    kinds |= {TOLD: (TOLD, {"networks.conditional": True, "networks.clusters": 0})}
+    kinds[UNTOLD] = (UNTOLD, {"networks.conditional": False})
+    kinds[TOLD] = (TOLD, {"networks.conditional": True, "networks.clusters": 0})
     return {
         kind: {
             seed: [trial(what, settings, seed, images) for images in sorted({*lengths, design.images})]

@@ -47,32 +47,31 @@ def discriminator_accuracy(
         chosen = digits.take(np.resize(places, max(_LEAST, count)))
         return torch.from_numpy(chosen.images).to(device), torch.from_numpy(chosen.labels).to(device)
 
-    def told(images: Tensor, labels: Tensor) -> Tensor:
+    def shown(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        pixels = to_network(images, networks.pixels)
         with torch.autocast(device.type, enabled=False):  # clusters are told apart in float32, as in training
-            found = discriminator.told(to_network(images, networks.pixels), labels)
-        assert found is not None
-        return found
+            told = discriminator.told(pixels, labels)
+        assert told is not None
+        return pixels, told
 
-    def logits(images: Callable[[slice], Tensor], labels: Tensor) -> Tensor:
+    def logits(pairs: Callable[[slice], tuple[Tensor, Tensor]], count: int) -> Tensor:
         # Parts of nearly one size: a last part of one image would have no statistics to be normalised by.
-        edges = torch.linspace(0, len(labels), -(-len(labels) // _BATCH) + 1).round().int().tolist()
+        edges = torch.linspace(0, count, -(-count // _BATCH) + 1).round().int().tolist()
         parts = [slice(*ends) for ends in pairwise(edges)]
-        return torch.cat([discriminator(images(part), labels[part]) for part in parts]).float().cpu()
+        return torch.cat([discriminator(*pairs(part)) for part in parts]).float().cpu()
 
     networks = recipe.networks
-    shown, labels = real(train)
+    seen, labels = real(train)
     drawn = torch.from_numpy(draw_latents(rng, len(labels), networks.drawing_size, networks.latent)).to(device)
     latents, asked = generator.settled(drawn, labels)
     assert asked is not None
     found = {
-        "real_train": logits(lambda part: to_network(shown[part], networks.pixels), told(shown, labels)),
-        "fake": logits(lambda part: generator(latents[part], asked[part]), asked),
+        "real_train": logits(lambda part: shown(seen[part], labels[part]), len(seen)),
+        "fake": logits(lambda part: (generator(latents[part], asked[part]), asked[part]), len(asked)),
     }
     if held_out is not None:
         unseen, unseen_labels = real(held_out)
-        found["real_held_out"] = logits(
-            lambda part: to_network(unseen[part], networks.pixels), told(unseen, unseen_labels)
-        )
+        found["real_held_out"] = logits(lambda part: shown(unseen[part], unseen_labels[part]), len(unseen))
     return judged(found, has_zero=LOSSES[recipe.objective.loss].has_zero)
 
 
