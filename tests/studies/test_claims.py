@@ -222,7 +222,10 @@ def of_svhn(**details: Any) -> Role:
             {"upsample": ({40.0: evaluation(90.0)} | ends(80)[0], None), "upsample-no-pretraining": ends(80)},
         ),
         ("poor-after-10", "holds", {"dcgan": (dcgan(), None)}),
+        ("poor-after-10", "holds", {"dcgan-first-epochs": ends(400, digits={"2": 40.0, "5": 40.0, "8": 40.0})}),
+        ("poor-after-10", "does not hold", {"dcgan-first-epochs": ends(400, digits={"1": 90.0})}),
         ("good-after-30", "holds", {"dcgan": (dcgan(), None)}),
+        ("good-after-30", "holds", {"dcgan-good-epochs": ({10.0: evaluation(400.0)} | ends(100)[0], None)}),
         (
             "good-after-30",
             "does not hold",
@@ -292,6 +295,7 @@ def of_svhn(**details: Any) -> Role:
         ("strong-d", "holds", {"raschka-strong-d": ends(100), "raschka": RASCHKA}),
         ("strong-d", "does not hold", {"raschka-strong-d": ends(50), "raschka": RASCHKA}),
         ("strong-g", "holds", {"raschka-strong-g": ends(100), "raschka": RASCHKA}),
+        ("strong-g", "does not hold", {"raschka-strong-g": ends(50), "raschka-first-epochs": ends(50)}),
     ],
 )
 def test_a_claim_is_found_as_it_was_made_up(tmp_path: Path, key: str, word: Word, roles: Mapping[str, Role]) -> None:
@@ -413,7 +417,7 @@ def test_a_damaged_neighbour_on_svhn_ends_nothing(tmp_path: Path) -> None:
 
 def test_runs_that_diverged_are_evidence_of_a_collapse_and_elsewhere_a_shortfall(tmp_path: Path) -> None:
     write_role(tmp_path, "raschka", RASCHKA[0])
-    planned = plan(tmp_path, "raschka", "raschka-strong-d")
+    planned = plan(tmp_path, "raschka", "raschka-first-epochs", "raschka-strong-d")
     gone = runaways(planned, [f"raschka-strong-d-{seed}" for seed in SEEDS])
     assert gone == {"raschka-strong-d": 3}
     runs = gather(planned, StudyFolder(tmp_path / "study"), study_measures(tmp_path))
@@ -438,7 +442,7 @@ def test_a_study_hears_of_the_trainings_that_diverged(tmp_path: Path, monkeypatc
 def test_a_run_that_diverged_counts_beside_those_that_did_not(tmp_path: Path) -> None:
     write_role(tmp_path, "raschka", RASCHKA[0])
     write_role(tmp_path, "raschka-strong-g", ends(50)[0])
-    planned = plan(tmp_path, "raschka", "raschka-strong-g")
+    planned = plan(tmp_path, "raschka-first-epochs", "raschka-strong-g")
     runs = gather(planned, StudyFolder(tmp_path / "study"), study_measures(tmp_path))
     runs["raschka-strong-g"] = runs["raschka-strong-g"][:2]
     (claim,) = (claim for claim in CLAIMS if claim.key == "strong-g")
@@ -465,6 +469,18 @@ def test_other_data_or_fewer_runs_settle_nothing_for_a_document(tmp_path: Path) 
     ]
     others = plan_runs({"dcgan": NEEDS["dcgan"]}, "mine.npz", MNIST, THREE, tmp_path / "gallery")
     assert all(one.found is None for one in others)
+
+
+def test_a_run_without_the_moments_that_are_asked_for_gives_way_to_one_that_has_them(tmp_path: Path) -> None:
+    write_role(tmp_path, "dcgan", {50.0: evaluation(90.0), END: evaluation(88.0)})
+    write_role(tmp_path, "dcgan-first-epochs", ends(400)[0])
+    found = [one.found for one in plan(tmp_path, "dcgan-first-epochs")]
+    assert [run and run.path.name for run in found] == [f"dcgan-first-epochs-{seed}" for seed in SEEDS]
+
+
+def test_what_is_only_timed_needs_no_snapshot(tmp_path: Path) -> None:
+    write_role(tmp_path, "wgan-gp", ends(90)[0])
+    assert all(one.found for one in plan(tmp_path, "wgan-gp-first-epochs"))
 
 
 def test_roles_that_begin_alike_share_a_training(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from digitforge.data import DataSet, Digits
 from digitforge.errors import InterruptionError, RunError, UserError
 from digitforge.recipe import Recipe
-from digitforge.studies.trials import Trial, find_run, is_long_enough, train_trials
+from digitforge.studies.trials import Trial, find_runs, is_long_enough, train_trials
 from digitforge.studies.worker import Begun, Diverged, Done, Message
 from drawn_runs import write_run
 from tiny_runs import tiny_digits, tiny_recipe
@@ -145,10 +145,10 @@ def test_a_finished_run_elsewhere_counts_only_if_it_learned_the_same(
     plain = {"training.constant_until": 1.0}
     trial = Trial("a", recipe(plain))
     folder = write_run(tmp_path / "gallery" / "some-name", settings={**SHORT, **plain, **changes})
-    assert find_run(trial, DATA, [tmp_path / "gallery"]) is None  # not finished yet
+    assert find_runs(trial, DATA, [tmp_path / "gallery"]) == []  # not finished yet
     folder.write_hashes()
-    found = find_run(trial, DATA, [tmp_path / "nowhere", tmp_path / "gallery"])
-    assert (found is not None) == is_found
+    found = find_runs(trial, DATA, [tmp_path / "nowhere", tmp_path / "gallery"])
+    assert [one.path for one in found] == [folder.path] * is_found
 
 
 def test_a_schedule_belongs_to_one_length() -> None:

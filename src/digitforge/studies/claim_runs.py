@@ -14,7 +14,7 @@ from digitforge.runs import RunFolder
 from digitforge.studies.evidence import SEEDS, Need, StudiedRun, near_snapshot
 from digitforge.studies.measures import DIGIT_COUNT, Measures
 from digitforge.studies.study import StudyFolder
-from digitforge.studies.trials import Trial, find_run, finished_runs, is_alike, is_long_enough
+from digitforge.studies.trials import Trial, find_runs, finished_runs, is_alike, is_long_enough
 
 LEAST_BATCHES = 10  # of a stand-in: losses are looked at in as many parts
 _NARROWER = 4  # times that a quick study's networks are narrower
@@ -166,14 +166,14 @@ def _stand_in(trial: Trial, need: Need, images: int, scale: float) -> Trial:
 
 def _found(need: Need, full: Trial, images: int, data_set: DataSet, runs: Path) -> RunFolder | None:
     """A run elsewhere that is the role's, with every snapshot that its claims ask for."""
-    found = find_run(full, data_set, [runs])
-    if found is None:
-        return None
     training = full.recipe.training
     each = (images - training.pretrain_images) / (training.epochs or 1)
-    moments = [images, *(training.pretrain_images + epochs * each for epochs in need.stages)]
-    has_all = all(near_snapshot(found, moment, images, training.batch_size) is not None for moment in moments)
-    return found if has_all else None
+    moments = [training.pretrain_images + epochs * each for epochs in need.stages]
+    moments += [images] if need.is_drawn else []
+    for found in find_runs(full, data_set, [runs]):
+        if all(near_snapshot(found, moment, images, training.batch_size) is not None for moment in moments):
+            return found
+    return None
 
 
 def _only_read(role: str, seed: int, full: Trial, runs: Path) -> list[Planned]:

@@ -19,7 +19,8 @@ _FIFTHS = 5
 _COPIED = Region(high=0.005)  # of images, beyond those of real ones: one in two hundred
 
 NEEDS = {
-    "raschka": Need("raschka", stages=(_EARLY,)),
+    "raschka": Need("raschka"),
+    "raschka-first-epochs": Need("raschka", epochs=_EARLY),
     "raschka-early": Need(
         "raschka", {"record.snapshot": "1/4 run", "record.sheet": "1/4 run"}, epochs=1, stages=_STAGES, is_own=True
     ),
@@ -54,13 +55,14 @@ def _collapse(role: str, player: str) -> Callable[[Evidence], Sequence[Condition
     setting = f"with {player}'s rate {_TOO_STRONG} times as high"
 
     def measure(evidence: Evidence) -> Sequence[Condition]:
-        plain, count = evidence.each("raschka", lambda run: run.distance(_EARLY)), evidence.count("raschka")
+        described = "raschka-first-epochs"
+        plain, count = evidence.each(described, lambda run: run.distance()), evidence.count(described)
         diverged = evidence.diverged.get(role, 0)
         if diverged:
-            collapses = _collapses(diverged, [run.distance(_EARLY) for run in evidence.runs.get(role, ())], plain)
+            collapses = _collapses(diverged, [run.distance() for run in evidence.runs.get(role, ())], plain)
             says = f"share of runs that diverge, or end notably farther from real images, {setting}"
             return [Condition(says, collapses, ABOVE, n=count, possible=SHARE)]
-        strong = evidence.each(role, lambda run: run.distance(_EARLY))
+        strong = evidence.each(role, lambda run: run.distance())
         says = f"distance after {_EARLY} epochs {setting} over that as described"
         return [Condition(says, strong, WORSE, plain, is_ratio=True, n=count)]
 
@@ -140,9 +142,9 @@ CLAIMS = (
         f"D's learning rate {_TOO_STRONG} times as high, for {_EARLY} epochs. It holds if the distance to real images "
         "is more than a quarter larger than as described. Where the numbers of a run ran away, it is runs that are "
         "counted: those that did, and those with such a distance.",
-        ("raschka-strong-d", "raschka"),
+        ("raschka-strong-d", "raschka-first-epochs"),
         _collapse("raschka-strong-d", "D"),
-        pictures=together(over_training("raschka", _EARLY), over_training("raschka-strong-d", _EARLY)),
+        pictures=together(over_training("raschka-first-epochs", _EARLY), over_training("raschka-strong-d", _EARLY)),
         may_diverge=("raschka-strong-d",),
     ),
     Claim(
@@ -150,9 +152,9 @@ CLAIMS = (
         "004",
         "If the generator becomes too powerful too quickly, training can collapse.",
         f"G's learning rate {_TOO_STRONG} times as high, for {_EARLY} epochs; as above.",
-        ("raschka-strong-g", "raschka"),
+        ("raschka-strong-g", "raschka-first-epochs"),
         _collapse("raschka-strong-g", "G"),
-        pictures=together(over_training("raschka", _EARLY), over_training("raschka-strong-g", _EARLY)),
+        pictures=together(over_training("raschka-first-epochs", _EARLY), over_training("raschka-strong-g", _EARLY)),
         may_diverge=("raschka-strong-g",),
     ),
     Claim(

@@ -29,7 +29,8 @@ class Need:
 
     settings: what is changed in the recipe. epochs: how many of it; None: all that it says. stages: epochs after which
     a snapshot must be there, besides their end. is_trained: whether a study trains what is not there, or only reads
-    it. is_own: whether only the study's own runs serve, since it matters how they are recorded.
+    it. is_own: whether only the study's own runs serve, since it matters how they are recorded. is_drawn: whether
+    images of its end are measured, so that a run which goes on must have a snapshot there.
     """
 
     recipe: str
@@ -38,6 +39,7 @@ class Need:
     stages: tuple[float, ...] = ()
     is_trained: bool = True
     is_own: bool = False
+    is_drawn: bool = True
 
     @property
     def is_known(self) -> bool:

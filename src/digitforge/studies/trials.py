@@ -92,13 +92,14 @@ def is_long_enough(run: Recipe, asked: Recipe, images: int) -> bool:
     return length == images if asked.has_schedule else length >= images
 
 
-def find_run(trial: Trial, data: DataSet, places: Sequence[Path]) -> RunFolder | None:
-    """A finished run in one of some folders that is the trial, or begins as it."""
+def find_runs(trial: Trial, data: DataSet, places: Sequence[Path]) -> list[RunFolder]:
+    """The finished runs in some folders that are the trial, or begin as it."""
     images, asked = trial.images(data), trial.recipe.with_settings({"data.sha256": data.train.sha256})
-    for folder, recipe in finished_runs(places):
-        if is_alike(recipe, asked) and is_long_enough(recipe, asked, images):
-            return folder
-    return None
+    return [
+        folder
+        for folder, recipe in finished_runs(places)
+        if is_alike(recipe, asked) and is_long_enough(recipe, asked, images)
+    ]
 
 
 def train_trials(
