@@ -13,6 +13,8 @@ from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIE
 from digitforge.report.shown import ShownRun
 from passages import table
 
+_QUANTITIES = (*KEY_FIGURES, *FURTHER_FIGURES, *PROPERTIES)
+
 
 @dataclass(frozen=True)
 class Length:
@@ -33,29 +35,36 @@ class Length:
         return float(np.interp(self.images, curve.images, curve.seconds))
 
 
-def figures_table(groups: Mapping[str, Sequence[ShownRun]], lengths: Mapping[str, Sequence[Length]]) -> str:
-    """The table in Markdown.
+def figures_column(runs: Sequence[ShownRun], lengths: Sequence[Length]) -> dict[str, list[str]]:
+    """A recipe's cells by row, each with what real held-out images measure, or "".
 
-    groups: the runs of a recipe, which differ in the seed alone, by its name. lengths: how long each was trained.
+    runs: those of one recipe, which differ in the seed alone. lengths: how long each was trained.
     """
-    rows = [["", *groups, "real"], ["seeds", *(str(len(runs)) for runs in groups.values()), ""]]
+    column = {"seeds": [str(len(runs)), ""]}
     for key in ("images", "seconds"):
-        cells = [spread([float(getattr(one, key)) for one in lengths[name]], "{:,.0f}") for name in groups]
-        rows.append([key, *cells, ""])
-    for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *PROPERTIES):
-        found = [[measured(run.evaluation, quantity) for run in runs] for runs in groups.values()]
-        known = [[one for one in column if one is not None] for column in found]
-        if any(known):
-            real = next((one.real for column in known for one in column if one.real is not None), None)
-            cells = [cell([one.value for one in column], quantity) for column in known]
-            rows.append([quantity.title, *cells, "" if real is None else written(real, quantity)])
+        column[key] = [spread([float(getattr(one, key)) for one in lengths], "{:,.0f}"), ""]
+    for quantity in _QUANTITIES:
+        found = [one for run in runs if (one := measured(run.evaluation, quantity)) is not None]
+        if found:
+            real = next((one.real for one in found if one.real is not None), None)
+            told = "" if real is None else written(real, quantity)
+            column[quantity.title] = [cell([one.value for one in found], quantity), told]
+    return column
+
+
+def figures_table(columns: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    """The table in Markdown, from the columns of `figures_column` by recipe; real images are those of the first."""
+    rows = [["", *columns, "real"]]
+    for title in ("seeds", "images", "seconds", *(quantity.title for quantity in _QUANTITIES)):
+        found = [column.get(title) for column in columns.values()]
+        if any(found):
+            real = next((one[1] for one in found if one and one[1]), "")
+            rows.append([title, *(one[0] if one else "-" for one in found), real])
     return f"{table(rows, are_numbers=True)}\n"
 
 
 def cell(values: Sequence[float], quantity: Quantity) -> str:
     """A figure over seeds."""
-    if not values:
-        return "-"
     return written(statistics.mean(values), quantity, statistics.stdev(values) if len(values) > 1 else None)
 
 
