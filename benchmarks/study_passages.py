@@ -4,14 +4,13 @@
     digitforge study claims
     python benchmarks/study_passages.py [--one-digit runs/study-one-digit] [--claims runs/study-claims]
 
-Every verdict with its figures; of `one-digit` also the distances at the end, and the curves as pictures in docs/images.
+Every verdict with its figures and, in docs/images, pictures; of `one-digit` also the distances at the end.
 A study whose folder is not there keeps the words that it has.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,19 +34,27 @@ def main() -> None:
     parser.add_argument("--one-digit", type=Path, default=ROOT / "runs" / "study-one-digit")
     parser.add_argument("--claims", type=Path, default=ROOT / "runs" / "study-claims")
     options = parser.parse_args()
+    (PICTURES / "claims").mkdir(exist_ok=True)
     for folder, tell in ((options.one_digit, tell_one_digit), (options.claims, tell_claims)):
         if (results := folder / "results.json").is_file():
-            tell(json.loads(results.read_text()))
+            tell(json.loads(results.read_text()), folder)
 
 
-def tell_claims(results: Mapping[str, Any]) -> None:
-    """The verdicts on those of the documents' claims that were held against runs."""
-    rows = [[f"`{one['key']}`", one["document"], one["claim"], one["sentence"]] for one in results["findings"]]
-    told = table([["key", "document", "claim", "what came of it"], *rows])
-    write_passage("docs/studies.md", "what claims found", f"{trained(results)}.\n\n{told}")
+def tell_claims(results: Mapping[str, Any], folder: Path) -> None:
+    """The verdicts on those of the documents' claims that were held against runs, with what shows them."""
+    parts = [f"{trained(results)}."]
+    for finding in results["findings"]:
+        parts += [f"#### `{finding['key']}`", f"*{finding['claim']}* {finding['sentence']}"]
+        shown = finding["pictures"]
+        for one in shown:
+            write_whole(PICTURES / "claims" / Path(one["file"]).name, (folder / one["file"]).read_bytes())
+        if shown:
+            pictures = [f"![{one['alt']}](images/claims/{Path(one['file']).name})" for one in shown]
+            parts.append(table([[one["caption"] for one in shown], pictures]))
+    write_passage("docs/studies.md", "what claims found", "\n\n".join(parts))
 
 
-def tell_one_digit(results: Mapping[str, Any]) -> None:
+def tell_one_digit(results: Mapping[str, Any], _: Path) -> None:
     """How specialists fared beside models of all digits."""
     settings = results["settings"]
     parts = [
@@ -57,10 +64,8 @@ def tell_one_digit(results: Mapping[str, Any]) -> None:
         growth = growth_part(group(recipe, kinds, settings["count"]))
         parts.append(f"#### {recipe}")
         for plate in growth.plates:
-            head, _, content = plate.uri.partition(",")
-            kind = "svg" if "svg" in head else "png"
-            picture = PICTURES / f"one-digit-{recipe}.{kind}"
-            write_whole(picture, base64.b64decode(content))
+            picture = PICTURES / f"one-digit-{recipe}{plate.suffix}"
+            write_whole(picture, plate.content)
             parts.append(f"![{plate.alt}](images/{picture.name})")
         findings = [one for one in results["findings"] if one["key"].startswith(f"{recipe}-")]
         parts += [*map(in_markdown, growth.tables), verdicts(findings)]

@@ -14,6 +14,7 @@ from digitforge.data.svhn import TRAIN_COUNT
 from digitforge.errors import DataError, OutputError, UserError
 from digitforge.recipe import recipe_names
 from digitforge.runs import RunFolder
+from digitforge.sheets import read_png
 from digitforge.studies import claims
 from digitforge.studies.claim_runs import Extent, Planned, gather, narrowed, plan_runs, runaways
 from digitforge.studies.claims import CLAIMS, NEEDS, QUICK, RARE_DRAWS, study_claims
@@ -315,6 +316,14 @@ def test_a_study_leaves_its_verdicts_as_a_page_and_as_json(tmp_path: Path) -> No
     page = (tmp_path / "study" / "report.html").read_text()
     assert "good approximation" in page
     assert 'src="http' not in page
+    shown = [one for finding in table["findings"] for one in finding["pictures"]]
+    assert [one["file"] for one in shown] == [
+        *("pictures/poor-after-10-1.png", "pictures/good-after-30-1.png", "pictures/good-after-30-2.png"),
+        *("pictures/no-better-after-50-1.png", "pictures/no-better-after-50-2.png"),
+    ]
+    for one in shown:
+        read_png((tmp_path / "study" / one["file"]).read_bytes())  # raises for what is none
+        assert one["caption"] in page
 
 
 def test_rare_digits_and_bad_digits_are_told_apart(tmp_path: Path) -> None:

@@ -34,6 +34,16 @@ class Plate:
     width: int
     height: int
 
+    @property
+    def content(self) -> bytes:
+        """The picture itself."""
+        return base64.b64decode(self.uri.partition(",")[2])
+
+    @property
+    def suffix(self) -> str:
+        """How the name of a file ends that holds it, with the dot."""
+        return ".svg" if self.uri.startswith("data:image/svg+xml") else ".png"
+
 
 @dataclass(frozen=True)
 class RunPlates:

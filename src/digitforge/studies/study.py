@@ -48,6 +48,11 @@ class StudyFolder:
         return self.path / "results.json"
 
     @property
+    def pictures(self) -> Path:
+        """The folder of the findings' pictures."""
+        return self.path / "pictures"
+
+    @property
     def report(self) -> Path:
         """Every finding on one page."""
         return self.path / "report.html"
@@ -115,13 +120,16 @@ class Outcome:
 def publish(outcome: Outcome, folder: StudyFolder, more: Sequence[StudyPart] = ()) -> None:
     """Write the results and the page; more: what the page shows before the findings."""
     trainings = [one for name, run in outcome.runs.items() if (one := _training(name, run))]
+    make_folder(folder.pictures)
     about = [*outcome.about, *(f"Training {name} did not end: {how}" for name, how in outcome.diverged.items())]
     table = {
         "study": outcome.study,
         "version": __version__,
         "settings": outcome.settings,
         "about": about,
-        "findings": [finding.as_dict() for finding in outcome.findings],
+        "findings": [
+            finding.as_dict() | {"pictures": _write_pictures(finding, folder)} for finding in outcome.findings
+        ],
         **({"curves": outcome.curves} if outcome.curves else {}),
         "runs": [
             {"name": one.name, "recipe": one.recipe, "seed": one.seed, "images": one.images, "seconds": one.seconds}
@@ -132,6 +140,16 @@ def publish(outcome: Outcome, folder: StudyFolder, more: Sequence[StudyPart] = (
     parts = [StudyPart(title, tuple(map(shown_finding, findings))) for title, findings in outcome.parts]
     page = study_page(outcome.title, outcome.lead, about, [*more, *parts], trainings)
     write_whole(folder.report, page.encode())
+
+
+def _write_pictures(finding: Finding, folder: StudyFolder) -> list[dict[str, str]]:
+    """Write a finding's pictures; returns what the results tell of them."""
+    told = []
+    for count, plate in enumerate(finding.plates, 1):
+        path = folder.pictures / f"{finding.claim.key}-{count}{plate.suffix}"
+        write_whole(path, plate.content)
+        told.append({"file": path.relative_to(folder.path).as_posix(), "caption": plate.caption, "alt": plate.alt})
+    return told
 
 
 def shown_finding(finding: Finding) -> ShownFinding:
