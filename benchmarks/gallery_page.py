@@ -44,11 +44,19 @@ Every recipe as far as it has been trained; each passage tells how much of its f
 seeds where more than one. Made of the runs of `python benchmarks/gallery.py` by `python benchmarks/gallery_page.py`, on
 {machines}. Runs whose command names no threads had both cores; the others were trained side by
 side, a thread each, on a machine that did other things too: their times say little, and [speeds](recipes.md) are
-measured apart. House numbers are [rendered](data.md#house-numbers), since SVHN's files could not be had here. *F* is
-the [distance](figures.md) of 10,000 drawings to real training images, 1 where it is that of other real images; several
-seeds are mean ± standard deviation. What a recipe is, and its losses: [recipes](recipes.md).
+measured apart. Where a run is on its way, the command trains all of it. House numbers are
+[rendered](data.md#house-numbers), since SVHN's files could not be had here. *F* is the [distance](figures.md) of 10,000
+drawings to real training images, 1 where it is that of other real images; several seeds are mean ± standard deviation.
+What a recipe is, and its losses: [recipes](recipes.md).
 
 """
+FIGURES = """## All figures
+
+The last column is what real held-out images measure. Columns are no contest: the recipes have come to different shares
+of their length, most with one seed. To compare recipes, train each for the same `--images` with three seeds, and then
+`digitforge compare` them.
+"""
+HOUSE_NUMBERS = "street"  # the data of the second table
 
 
 @dataclass(frozen=True)
@@ -86,11 +94,12 @@ class Exhibit:
 class Passage:
     """What the page tells of a show, ready to be set.
 
-    images: that the runs saw in all. model: the row of models/README.md, where there is such a file. column: see
-    `figures_column`.
+    data: what the runs learned from. images: that they saw in all. model: the row of models/README.md, where there is
+    such a file. column: see `figures_column`.
     """
 
     machine: str
+    data: str
     images: int
     command: str
     outcome: str
@@ -125,13 +134,18 @@ def main() -> None:
     text = HEAD.format(machines=machines) + "\n".join(section(shows[name], one) for name, one in kept.items())
     if missing := [f"`{name}`" for name in shows if name not in kept]:
         text += f"\nNot trained for the gallery yet: {', '.join(missing)}.\n"
-    text += (
-        "\n## All figures\n\nThe last column is what real held-out images measure: of MNIST, or of house numbers where "
-    )
-    table = figures_table({name: one.column for name, one in kept.items()})
-    write_whole(PAGE, f"{text}MNIST has no such figure.\n\n{table}".encode())
+    write_whole(PAGE, f"{text}\n{FIGURES}\n{all_figures(kept)}".encode())
     if models := [one.model for one in kept.values() if one.model]:
         write_passage("models/README.md", "models", models_passage(models))
+
+
+def all_figures(kept: Mapping[str, Passage]) -> str:
+    """A table of those that learned from MNIST, and one of those that learned from house numbers."""
+    tables = []
+    for title, are_houses in (("Handwritten digits", False), ("House numbers", True)):
+        columns = {name: one.column for name, one in kept.items() if (one.data == HOUSE_NUMBERS) == are_houses}
+        tables += [f"### {title}\n\n{figures_table(columns)}"] if columns else []
+    return "\n".join(tables)
 
 
 def exhibit_of(show: Show, shorter: Path) -> Exhibit | None:
@@ -166,6 +180,7 @@ def passage_of(exhibit: Exhibit) -> Passage:
     """What the page tells of a show from now on; a small model is laid where users find it."""
     return Passage(
         machine=machine(),
+        data=exhibit.forge.card.data.name,
         images=sum(one.images for one in exhibit.lengths),
         command=command(exhibit),
         outcome=outcome(exhibit),
@@ -200,11 +215,10 @@ def section(show: Show, passage: Passage) -> str:
 
 
 def anchor(show: Show) -> str:
-    """Where a recipe stands in docs/recipes.md: below a heading that names its document, and others of its kind."""
-    headings = [line[3:] for line in (ROOT / "docs/recipes.md").read_text("utf-8").splitlines() if line[:3] == "## "]
-    names = {show.name, show.recipe.name}
-    found = next(heading for heading in headings if names & set(heading.replace(",", "").split()))
-    return "".join(letter for letter in found.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
+    """The heading in docs/recipes.md under which a show's curves stand."""
+    above, _, _ = (ROOT / "docs/recipes.md").read_text("utf-8").partition(f"<!-- what {show.name} came to -->")
+    heading = next(line[3:] for line in reversed(above.splitlines()) if line.startswith("## "))
+    return "".join(letter for letter in heading.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
 
 
 def recipe_passage(show: Show, passage: Passage) -> str:
@@ -226,10 +240,11 @@ def outcome(exhibit: Exhibit) -> str:
     ratio = spread(ratios, "{:,.1f}" if ratios[0] < ROUNDED_FROM else "{:,.0f}")
     told = [one.evaluation["accuracy"]["value"] for one in runs if one.evaluation.get("accuracy")]
     asked = f", {100 * statistics.mean(told):.1f}% read as the digit asked for" if told else ""
+    when = "at the end" if exhibit.folder.is_finished else "by then"
     judged = [f"{run.history.curves[f'accuracy.{key}'].values[-1]:.0%} of {word}" for key, word in JUDGED.items()]
     return (
         f"{whose}{trained.images:,} images ({trained.epochs:,.1f} epochs), {length}, in {in_words(trained.seconds)} of "
-        f"training steps; D is right on {' and '.join(judged)} images at the end. {seeds}{ratio} F{asked}."
+        f"training steps; D is right on {' and '.join(judged)} images {when}. {seeds}{ratio} F{asked}."
     )
 
 
@@ -242,14 +257,15 @@ def lay_out_model(exhibit: Exhibit) -> list[str] | None:
     write_whole(path, content)
     kind = "any digit on demand" if forge.is_told else "digits, sorted by the classifier where one is asked for"
     ratio = f"{exhibit.runs[0].evaluation['ratio']['value']:,.1f}"
-    return [f"`{path.name}`", kind, f"{len(content) / 1e6:.1f} MB", ratio, f"`{forge.sha256}`"]
+    learned = f"`{forge.card.data.name}`"
+    return [f"`{path.name}`", learned, kind, f"{len(content) / 1e6:.1f} MB", ratio, f"`{forge.sha256}`"]
 
 
 def models_passage(rows: list[list[str]]) -> str:
     """What models/README.md shows: how to use the first of the models, and a row a model."""
-    first = rows[0][0].strip("`")
-    commands = f"digitforge generate models/{first} --digit 7 --out sevens.png\ndigitforge evaluate models/*.onnx"
-    return f"```\n{commands}\n```\n\n{markdown([['file', 'draws', 'size', 'F', 'SHA-256'], *rows])}"
+    first = f"models/{rows[0][0].strip('`')}"
+    commands = f"digitforge generate {first} --digit 7 --out sevens.png\ndigitforge evaluate {first}"
+    return f"```\n{commands}\n```\n\n{markdown([['file', 'learned from', 'draws', 'size', 'F', 'SHA-256'], *rows])}"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
     python benchmarks/study_passages.py [--one-digit runs/study-one-digit] [--claims runs/study-claims]
 
 Every verdict with its figures and, in docs/images, pictures; of `one-digit` also the distances at the end.
-A study whose folder is not there keeps the words that it has.
+A study whose folder is not there keeps the words that it has; claims told of before are kept in results/claims.json.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from digitforge.files import write_whole
 from digitforge.report.tables import Table
+from digitforge.studies.claims import CLAIMS
 from digitforge.studies.growth import Growth, Moment
 from digitforge.studies.one_digit_findings import Group
 from digitforge.studies.one_digit_pages import growth_part
@@ -25,6 +26,7 @@ from passages import ROOT, table, write_passage
 from recipe_speed import machine
 
 PICTURES = ROOT / "docs" / "images"
+CLAIMS_KEPT = ROOT / "benchmarks" / "results" / "claims.json"
 MINUTE = 60  # seconds
 
 
@@ -41,17 +43,26 @@ def main() -> None:
 
 
 def tell_claims(results: Mapping[str, Any], folder: Path) -> None:
-    """The verdicts on those of the documents' claims that were held against runs, with what shows them."""
-    parts = [f"{trained(results)}."]
-    for finding in results["findings"]:
+    """The verdicts on the documents' claims, with what shows them: those of this study, and those kept from others."""
+    kept = json.loads(CLAIMS_KEPT.read_text("utf-8")) if CLAIMS_KEPT.is_file() else {"findings": [], "runs": []}
+    findings = {one["key"]: one for one in [*kept["findings"], *results["findings"]]}
+    runs = {one["name"]: one for one in [*kept["runs"], *results["runs"]]}
+    kept = {"findings": [findings[claim.key] for claim in CLAIMS if claim.key in findings], "runs": list(runs.values())}
+    write_whole(CLAIMS_KEPT, f"{json.dumps(kept, indent=2, ensure_ascii=False)}\n".encode())
+    for one in [one for finding in results["findings"] for one in finding["pictures"]]:
+        write_whole(picture(one), (folder / one["file"]).read_bytes())
+    parts = [f"{len(kept['findings'])} of {len(CLAIMS)} claims; {trained(kept)}."]
+    for finding in kept["findings"]:
         parts += [f"#### `{finding['key']}`", f"*{finding['claim']}* {finding['sentence']}"]
-        shown = finding["pictures"]
-        for one in shown:
-            write_whole(PICTURES / "claims" / Path(one["file"]).name, (folder / one["file"]).read_bytes())
-        if shown:
-            pictures = [f"![{one['alt']}](images/claims/{Path(one['file']).name})" for one in shown]
+        if shown := finding["pictures"]:
+            pictures = [f"![{one['alt']}](images/claims/{picture(one).name})" for one in shown]
             parts.append(table([[one["caption"] for one in shown], pictures]))
     write_passage("docs/studies.md", "what claims found", "\n\n".join(parts))
+
+
+def picture(shown: Mapping[str, str]) -> Path:
+    """Where a picture of a claim lies in the docs."""
+    return PICTURES / "claims" / Path(shown["file"]).name
 
 
 def tell_one_digit(results: Mapping[str, Any], _: Path) -> None:
