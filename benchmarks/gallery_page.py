@@ -5,8 +5,8 @@
 Every figure is of 10,000 drawings, measured by `digitforge evaluate` or kept from before. The models of finished runs
 that are small enough are laid into models/ with a list of their hashes. A recipe whose training for the gallery has
 hardly begun is shown by a finished shorter run of its name in `--shorter`. What is told of each recipe is kept in
-results/gallery.json, so that a machine with some of the runs remakes their part of the page and leaves the others: a
-finished run of full length replaces what is kept, another one only what saw no more images.
+results/gallery.json, so that a machine with some of the runs remakes their part of the page and leaves the others: what
+is kept gives way to as many runs of full length, or to runs that saw as many images.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class Exhibit:
     runs: tuple[ShownRun, ...]
     forges: tuple[Forge, ...]
     folder: RunFolder
+    is_short: bool = False  # shown in the place of the gallery's own runs
 
     @property
     def forge(self) -> Forge:
@@ -87,7 +88,7 @@ class Exhibit:
     @property
     def is_whole(self) -> bool:
         """Whether the run in the pictures came to its recipe's end."""
-        return self.folder.is_finished and self.share == 1
+        return self.folder.is_finished and self.share == 1 and not self.is_short
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,11 @@ class Passage:
     model: list[str] | None
     column: Mapping[str, Sequence[str]]
 
+    def gives_way_to(self, exhibit: Exhibit) -> bool:
+        """Whether runs tell more: as many that came to their end, or at least as many images."""
+        is_whole = exhibit.is_whole and len(exhibit.runs) >= int(self.column["seeds"][0])
+        return is_whole or self.images <= sum(one.images for one in exhibit.lengths)
+
 
 def main() -> None:
     """Measure what is new, draw all, write the pages."""
@@ -122,14 +128,14 @@ def main() -> None:
         exhibit = exhibit_of(shows[name], options.shorter)
         if exhibit is None:
             print(f"{name}: no run with a snapshot here; what is told of it stays")
-        elif not exhibit.is_whole and name in kept and kept[name].images > sum(one.images for one in exhibit.lengths):
-            print(f"{name}: the runs here saw fewer images than those that are told of, which stay")
+        elif name in kept and not kept[name].gives_way_to(exhibit):
+            print(f"{name}: the runs here are fewer or shorter than those that are told of, which stay")
         else:
             draw(exhibit.show, exhibit.folder, exhibit.forge, exhibit.runs[0].history)
             kept[name] = passage_of(exhibit)
+            write_whole(KEPT, f"{json.dumps({name: asdict(one) for name, one in kept.items()}, indent=2)}\n".encode())
             write_passage("docs/recipes.md", f"what {name} came to", recipe_passage(shows[name], kept[name]))
     kept = {name: kept[name] for name in shows if name in kept}
-    write_whole(KEPT, f"{json.dumps({name: asdict(one) for name, one in kept.items()}, indent=2)}\n".encode())
     machines = " and ".join(dict.fromkeys(one.machine for one in kept.values()))
     text = HEAD.format(machines=machines) + "\n".join(section(shows[name], one) for name, one in kept.items())
     if missing := [f"`{name}`" for name in shows if name not in kept]:
@@ -152,13 +158,14 @@ def exhibit_of(show: Show, shorter: Path) -> Exhibit | None:
     """What there is to show of a recipe: its finished runs, else the first as far as it has come, else a short one."""
     folders, short = list(runs_of(show).values()), RunFolder(shorter / show.name)
     begun = [folder for folder in folders if folder.is_finished] or [one for one in folders[:1] if one.snapshots()[1:]]
-    if not begun and short.is_finished:
+    is_short = not begun and short.is_finished
+    if is_short:
         begun = [short]
     if not begun:
         return None
     forges = [model_of(folder) for folder in begun]
     runs = [shown_run(folder, None, kept_evaluation(forge, print)) for folder, forge in zip(begun, forges, strict=True)]
-    return Exhibit(show, tuple(runs), tuple(forges), begun[0])
+    return Exhibit(show, tuple(runs), tuple(forges), begun[0], is_short)
 
 
 def model_of(folder: RunFolder) -> Forge:

@@ -18,7 +18,7 @@ from typing import Any
 
 from digitforge.files import write_whole
 from digitforge.report.tables import Table
-from digitforge.studies.claims import CLAIMS
+from digitforge.studies.claims import CLAIMS, DATA
 from digitforge.studies.growth import Growth, Moment
 from digitforge.studies.one_digit_findings import Group
 from digitforge.studies.one_digit_pages import growth_part
@@ -44,9 +44,11 @@ def main() -> None:
 
 def tell_claims(results: Mapping[str, Any], folder: Path) -> None:
     """The verdicts on the documents' claims, with what shows them: those of this study, and those kept from others."""
+    if (settings := results["settings"])["quick_images"] or settings["data"] != DATA:
+        raise SystemExit(f"{folder} holds a quick study, or one of other data than {DATA}: it settles nothing")
     kept = json.loads(CLAIMS_KEPT.read_text("utf-8")) if CLAIMS_KEPT.is_file() else {"findings": [], "runs": []}
     findings = {one["key"]: one for one in [*kept["findings"], *results["findings"]]}
-    runs = {one["name"]: one for one in [*kept["runs"], *results["runs"]]}
+    runs = {one["run"]: one for one in [*kept["runs"], *results["runs"]]}
     kept = {"findings": [findings[claim.key] for claim in CLAIMS if claim.key in findings], "runs": list(runs.values())}
     write_whole(CLAIMS_KEPT, f"{json.dumps(kept, indent=2, ensure_ascii=False)}\n".encode())
     for one in [one for finding in results["findings"] for one in finding["pictures"]]:

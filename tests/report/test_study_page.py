@@ -17,7 +17,7 @@ BAR = Bar(
 FINDING = ShownFinding(
     "good", "002", "It is <good> & true.", "By looking.", "does not hold", "Does not hold. So & so.", (BAR,), ()
 )
-TRAINING = StudiedTraining("dcgan-0", "dcgan", 0, 6000, 12.5, "mnist")
+TRAINING = StudiedTraining("dcgan-0", "dcgan-0-0123abcd", "dcgan", 0, 6000, 12.5, "mnist")
 
 
 def page(*findings: ShownFinding) -> str:

@@ -15,6 +15,7 @@ from digitforge.studies.intervals import (
     join,
     judge,
     ratio_interval,
+    share_interval,
     student_interval,
     welch_interval,
 )
@@ -32,6 +33,13 @@ def test_one_seed_tells_nothing() -> None:
     assert student_interval([7.0]) == Interval(7.0, -math.inf, math.inf)
     assert welch_interval([7.0], [1.0, 2.0]) == Interval(5.5, -math.inf, math.inf)
     assert ratio_interval([2.0]) == Interval(pytest.approx(2.0), 0.0, math.inf)
+
+
+def test_the_share_of_runs_has_the_interval_of_the_printed_tables() -> None:
+    found = [share_interval(values) for values in ([0.0] * 3, [1.0, 0.0, 0.0], [1.0, 1.0, 1.0])]
+    bounds = [(one.mean, one.low, one.high) for one in found]
+    expected = [(0, 0, 0.7076), (1 / 3, 0.0084, 0.9057), (1, 0.2924, 1)]
+    assert bounds == [pytest.approx(one, abs=1e-4) for one in expected]
 
 
 def test_no_interval_goes_beyond_what_is_possible() -> None:

@@ -87,6 +87,12 @@ def test_parts_are_equal_in_images_and_none_is_empty() -> None:
         parts(curve(1.0, 2.0), 4)
 
 
+def test_what_was_measured_at_a_moment_belongs_to_the_part_of_that_moment() -> None:
+    every_tenth = Curve(np.arange(10.0, 101, 10), np.arange(10.0), np.arange(10.0, 101, 10))
+    quarters = [part.tolist() for part in parts(every_tenth, 4, are_means=False)]
+    assert quarters == [[10.0, 20.0], [30.0, 40.0, 50.0], [60.0, 70.0], [80.0, 90.0, 100.0]]
+
+
 def test_an_epoch_that_ends_within_a_batch_is_a_part_all_the_same() -> None:
     assert [part.tolist() for part in parts(at_batches(60_000, 10), 10)] == [[float(epoch)] for epoch in range(1, 11)]
 

@@ -53,6 +53,18 @@ class History:
         """Time in training steps by then."""
         return float(self.curves["epoch"].seconds[-1])
 
+    def until(self, images: float) -> History:
+        """The same up to so many images; a quantity that was not measured by then is not there."""
+        kept = {key: curve.images <= images for key, curve in self.curves.items()}
+        return History(
+            self.name,
+            {
+                key: Curve(curve.images[kept[key]], curve.seconds[kept[key]], curve.values[kept[key]])
+                for key, curve in self.curves.items()
+                if kept[key].any()
+            },
+        )
+
     @cached_property
     def epochs(self) -> Epochs | None:
         """How epochs follow images; None while the first one has not begun."""

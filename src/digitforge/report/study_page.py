@@ -95,9 +95,10 @@ class StudyPart:
 
 @dataclass(frozen=True)
 class StudiedTraining:
-    """One training that a study rests on; seconds: of training steps."""
+    """One training that a study rests on. name: within the study; run: its folder's; seconds: of training steps."""
 
     name: str
+    run: str
     recipe: str
     seed: int
     images: int

@@ -73,7 +73,8 @@ def curves(*roles: str) -> Pictures:
     """The curves of each role's first run, in one picture."""
 
     def draw(evidence: Evidence) -> list[Plate]:
-        plate = curves_plate([replace(evidence.of(role)[0].history, name=role) for role in roles])
-        return [replace(plate, caption=f"{', '.join(roles)}: the first seed")]
+        runs = {role: evidence.of(role)[0] for role in roles}
+        plate = curves_plate([replace(run.history_asked, name=role) for role, run in runs.items()])
+        return [replace(plate, caption=", ".join(f"{role}, seed {run.seed}" for role, run in runs.items()))]
 
     return draw

@@ -61,20 +61,26 @@ class Planned:
     scale: float
 
 
-def plan_runs(needs: Mapping[str, Need], data: str, data_set: DataSet, extent: Extent, runs: Path) -> list[Planned]:
-    """For each role and seed what is to be read or trained; roles that are the beginning of others share their runs."""
+def plan_runs(
+    needs: Mapping[str, Need], data: str, data_set: DataSet, extent: Extent, places: Sequence[Path]
+) -> list[Planned]:
+    """For each seed and role what is to be read or trained; roles that are the beginning of others share their runs.
+
+    Seed by seed, so that a slow hour of a machine hits all that are compared. places: folders of runs that are there.
+    """
     planned = []
     trained = {role: need for role, need in needs.items() if need.is_known and need.is_trained}
-    for role, need in needs.items():
-        for seed in range(extent.seeds) if need.is_known else ():
+    known = {role: need for role, need in needs.items() if need.is_known}
+    for seed in range(extent.seeds):
+        for role, need in known.items():
             name = data if need.is_trained else load_recipe(need.recipe).data.name
             full = _asked(role, need, seed, name)
             if not need.is_trained:
-                planned += _only_read(role, seed, full, runs)
+                planned += _only_read(role, seed, full, places)
                 continue
             images = full.images(data_set)
             epochs = full.recipe.training.epochs or 1.0
-            found = None if need.is_own else _found(need, full, images, data_set, runs)
+            found = None if need.is_own else _found(need, full, images, data_set, places)
             trial, scale = (None, 1.0) if found else _to_train(role, seed, trained, full, data_set, extent)
             planned.append(Planned(role, seed, full, images, epochs, found, trial, scale))
     return planned
@@ -164,24 +170,23 @@ def _stand_in(trial: Trial, need: Need, images: int, scale: float) -> Trial:
     return Trial(f"quick-{trial.name}", recipe)
 
 
-def _found(need: Need, full: Trial, images: int, data_set: DataSet, runs: Path) -> RunFolder | None:
-    """A run elsewhere that is the role's, with every snapshot that its claims ask for."""
+def _found(need: Need, full: Trial, images: int, data_set: DataSet, places: Sequence[Path]) -> RunFolder | None:
+    """A run that is there and is the role's, with every snapshot that its claims ask for."""
     training = full.recipe.training
     each = (images - training.pretrain_images) / (training.epochs or 1)
-    moments = [training.pretrain_images + epochs * each for epochs in need.stages]
-    moments += [images] if need.is_drawn else []
-    for found in find_runs(full, data_set, [runs]):
+    moments = [images, *(training.pretrain_images + epochs * each for epochs in need.stages)]
+    for found in find_runs(full, data_set, places):
         if all(near_snapshot(found, moment, images, training.batch_size) is not None for moment in moments):
             return found
     return None
 
 
-def _only_read(role: str, seed: int, full: Trial, runs: Path) -> list[Planned]:
+def _only_read(role: str, seed: int, full: Trial, places: Sequence[Path]) -> list[Planned]:
     """A run of a role on SVHN, which no study trains, since its images may not be at hand."""
     asked = full.recipe
     images = asked.training.length(TRAIN_COUNT)
     assert images is not None  # needs say epochs
-    for run, recipe in finished_runs([runs]):
+    for run, recipe in finished_runs(places):
         if is_alike(recipe, asked) and is_long_enough(recipe, asked, images):
             return [Planned(role, seed, full, images, asked.training.epochs or 1.0, run, None, 1.0)]
     return []

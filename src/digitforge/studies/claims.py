@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from digitforge.data import load_data
+from digitforge.data import DataSet, load_data
 from digitforge.errors import UserError
 from digitforge.recipe import nearest
+from digitforge.runs import RunFolder
 from digitforge.studies import (
     document_001,
     document_002,
@@ -18,13 +20,13 @@ from digitforge.studies import (
     document_003,
     document_004,
 )
-from digitforge.studies.claim_runs import Extent, gather, plan_runs, runaways
+from digitforge.studies.claim_runs import Extent, Planned, gather, plan_runs, runaways
 from digitforge.studies.evidence import Evidence, Need
 from digitforge.studies.finding import NOTICED, Claim, Finding, settle
 from digitforge.studies.intervals import Word
 from digitforge.studies.measures import Measures
 from digitforge.studies.study import How, Outcome, StudyFolder, publish
-from digitforge.studies.trials import train_trials
+from digitforge.studies.trials import Trial, divergences, train_trials
 
 DATA = "mnist"  # what the documents' claims are about, but those of SVHN
 GALLERY = Path("runs/gallery")
@@ -50,28 +52,66 @@ def study_claims(
 ) -> Outcome:
     """Hold the documents' claims against runs, and leave the findings in a folder.
 
-    only: the keys of the claims to look at, all by default. runs: a folder of finished runs that are read where they
-    are what a claim asks for; the others are trained in the study's own folder.
-    Raises UserError for an unknown claim, and what training and measuring raise.
+    only: the keys of the claims to look at, all by default; those that the folder tells of already, from a study of the
+    same settings, stay among the findings and train nothing. runs: a folder of finished runs that are read where they
+    are what a claim asks for, besides the study's own; the others are trained in the study's folder.
+    Raises UserError for an unknown claim, or data that are too few for one, and what training and measuring raise.
     """
     how, folder, chosen = how or How(), StudyFolder(Path(out)), _chosen(only)
+    settings = {"data": data, "seeds": extent.seeds, "quick_images": extent.quick_images, "count": extent.count}
     data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
     measures = Measures(
         folder.measured, data_set, extent.count, extent.digit_count, notify=how.notify, free_draws=RARE_DRAWS
     )
     measures.check()
     folder.create("claims")
-    needs = {role: NEEDS[role] for claim in chosen for role in claim.roles}
-    plan = plan_runs(needs, data, data_set, extent, Path(runs))
-    trials = list({one.trial.name: one.trial for one in plan if one.trial}.values())
+    needs, places = _needs(chosen), [Path(runs), folder.runs]
+    plan = plan_runs(needs, data, data_set, extent, places)
+    trials = _trials(plan)
+    _check_counts(trials, data_set)
     diverged = train_trials(
         trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher
     )
-    evidence = Evidence(needs, gather(plan, folder, measures), runaways(plan, diverged))
-    outcome = _outcome([settle(claim, evidence) for claim in chosen], evidence, data, extent)
+    told = _told_before(folder, settings)
+    further = {role: need for role, need in _needs(told).items() if role not in needs}
+    plan += plan_runs(further, data, data_set, extent, places)
+    diverged = divergences(_trials(plan), folder.runs) | diverged
+    evidence = Evidence(needs | further, gather(plan, folder, measures), runaways(plan, diverged))
+    findings = [settle(claim, evidence) for claim in CLAIMS if claim in chosen or claim in told]
+    outcome = _outcome(findings, evidence, extent, settings)
     outcome = replace(outcome, diverged=diverged)
     publish(outcome, folder)
     return outcome
+
+
+def _needs(some: Sequence[Claim]) -> dict[str, Need]:
+    """The needs of some claims, by role."""
+    return {role: NEEDS[role] for claim in some for role in claim.roles}
+
+
+def _trials(plan: Sequence[Planned]) -> list[Trial]:
+    """What is to be trained, each once."""
+    return list({one.trial.name: one.trial for one in plan if one.trial}.values())
+
+
+def _check_counts(trials: Sequence[Trial], data: DataSet) -> None:
+    """Raise UserError where a trial is to learn from more images than there are, before anything is trained."""
+    for trial in trials:
+        if trial.recipe.data.count > len(data.train):
+            raise UserError(
+                f"{trial.name} is to learn from {trial.recipe.data.count:,} images, and {data.name} has "
+                f"{len(data.train):,}; name the claims that need no more with --only"
+            )
+
+
+def _told_before(folder: StudyFolder, settings: Mapping[str, Any]) -> list[Claim]:
+    """The claims that the folder's results tell of, if they come from a study with the same settings."""
+    try:
+        table = json.loads(folder.results.read_bytes())
+        keys = {str(one["key"]) for one in table["findings"]} if table["settings"] == settings else set()
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    return [claim for claim in CLAIMS if claim.key in keys]
 
 
 def _chosen(only: Sequence[str]) -> list[Claim]:
@@ -82,14 +122,17 @@ def _chosen(only: Sequence[str]) -> list[Claim]:
     return [claim for claim in CLAIMS if not only or claim.key in only]
 
 
-def _outcome(settled: Sequence[Finding], evidence: Evidence, data: str, extent: Extent) -> Outcome:
+def _outcome(settled: Sequence[Finding], evidence: Evidence, extent: Extent, settings: Mapping[str, Any]) -> Outcome:
     counts = {word: sum(one.word == word for one in settled) for word in get_args(Word)}
     documents = dict.fromkeys(finding.claim.document for finding in settled)
-    runs = {f"{role}-{run.seed}": run.folder for role, some in evidence.runs.items() for run in some}
+    by_folder: dict[RunFolder, list[str]] = {}
+    for role, some in evidence.runs.items():
+        for run in some:
+            by_folder.setdefault(run.folder, []).append(f"{role}-{run.seed}")
     return Outcome(
         study="claims",
         title="What the documents claim",
-        lead=f"{len(settled)} claims held against {len(set(runs.values()))} trainings; "
+        lead=f"{len(settled)} claims held against {len(by_folder)} trainings; "
         + ", ".join(f"{word}: {count}" for word, count in counts.items())
         + ".",
         about=_about(extent),
@@ -97,8 +140,8 @@ def _outcome(settled: Sequence[Finding], evidence: Evidence, data: str, extent: 
             (f"Document {document}", tuple(one for one in settled if one.claim.document == document))
             for document in documents
         ),
-        runs=runs,
-        settings={"data": data, "seeds": extent.seeds, "quick_images": extent.quick_images, "count": extent.count},
+        runs={", ".join(names): folder for folder, names in by_folder.items()},
+        settings=dict(settings),
     )
 
 

@@ -14,14 +14,14 @@ _EPOCHS, _BEFORE = 50, 40  # the document's length, and the snapshot before it
 NEEDS = {
     "upsample": Need("upsample", stages=(_BEFORE, _EPOCHS)),
     "upsample-500": Need("upsample", {"data.count": 500}, epochs=500),
-    "upsample-60000": Need("upsample", {"data.count": 0}, epochs=250_000 / 60_000),
+    "upsample-60000": Need("upsample", {"data.count": 0, "training.images": 255_000}),
     "upsample-no-pretraining": Need("upsample", {"training.pretrain_images": 0}),
 }
 
 
 def _enough_images(evidence: Evidence) -> Sequence[Condition]:
     few, all_of_them = (evidence.each(role, lambda run: run.distance()) for role in ("upsample", "upsample-60000"))
-    says = "distance after learning from 5,000 images over that from 60,000, as many shown"
+    says = "distance after learning from 5,000 images over that from all, as many shown"
     return [Condition(says, few, NO_WORSE, all_of_them, is_ratio=True, n=evidence.count("upsample"))]
 
 

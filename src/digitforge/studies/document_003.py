@@ -59,7 +59,7 @@ def _drift(key: str) -> Callable[[StudiedRun], float]:
     """By how much a curve lies higher in its last quarter than in its third."""
 
     def measure(run: StudiedRun) -> float:
-        third, last = parts(run.curve(key), 4)[2:]
+        third, last = parts(run.curve(key), 4, are_means=False)[2:]
         return float(last.mean() - third.mean())
 
     return measure

@@ -8,7 +8,7 @@ from statistics import geometric_mean
 
 from digitforge.studies.claim_pictures import copies, curves, models, over_training, together
 from digitforge.studies.evidence import Evidence, MissingError, Need, StudiedRun
-from digitforge.studies.finding import ABOVE, AS_VARIED, BELOW, BETTER, NOTICED, SHARE, WORSE, Claim, Condition
+from digitforge.studies.finding import ABOVE, AS_VARIED, BELOW, BETTER, NOTICED, WORSE, Claim, Condition
 from digitforge.studies.intervals import Region
 from digitforge.studies.statistics_of_runs import parts
 
@@ -61,7 +61,7 @@ def _collapse(role: str, player: str) -> Callable[[Evidence], Sequence[Condition
         if diverged:
             collapses = _collapses(diverged, [run.distance() for run in evidence.runs.get(role, ())], plain)
             says = f"share of runs that diverge, or end notably farther from real images, {setting}"
-            return [Condition(says, collapses, ABOVE, n=count, possible=SHARE)]
+            return [Condition(says, collapses, ABOVE, n=count, is_count=True)]
         strong = evidence.each(role, lambda run: run.distance())
         says = f"distance after {_EARLY} epochs {setting} over that as described"
         return [Condition(says, strong, WORSE, plain, is_ratio=True, n=count)]
@@ -141,7 +141,8 @@ CLAIMS = (
         "If the discriminator becomes too powerful too quickly, training can collapse.",
         f"D's learning rate {_TOO_STRONG} times as high, for {_EARLY} epochs. It holds if the distance to real images "
         "is more than a quarter larger than as described. Where the numbers of a run ran away, it is runs that are "
-        "counted: those that did, and those with such a distance.",
+        "counted, those that did and those with such a distance: it then holds if their share is above 0, of which one "
+        "such run is proof.",
         ("raschka-strong-d", "raschka-first-epochs"),
         _collapse("raschka-strong-d", "D"),
         pictures=together(over_training("raschka-first-epochs", _EARLY), over_training("raschka-strong-d", _EARLY)),

@@ -29,8 +29,7 @@ class Need:
 
     settings: what is changed in the recipe. epochs: how many of it; None: all that it says. stages: epochs after which
     a snapshot must be there, besides their end. is_trained: whether a study trains what is not there, or only reads
-    it. is_own: whether only the study's own runs serve, since it matters how they are recorded. is_drawn: whether
-    images of its end are measured, so that a run which goes on must have a snapshot there.
+    it. is_own: whether only the study's own runs serve, since it matters how they are recorded, or on what.
     """
 
     recipe: str
@@ -39,7 +38,6 @@ class Need:
     stages: tuple[float, ...] = ()
     is_trained: bool = True
     is_own: bool = False
-    is_drawn: bool = True
 
     @property
     def is_known(self) -> bool:
@@ -78,13 +76,16 @@ class StudiedRun:
         """Its resolved recipe."""
         return self.folder.read_recipe()
 
+    @cached_property
+    def history_asked(self) -> History:
+        """Its statistics until its need is met."""
+        return self.history.until(self.images + self.recipe.training.batch_size)
+
     def curve(self, key: str) -> Curve:
         """One quantity until its need is met. Raises MissingError where it was never measured."""
-        curve = self.history.curves.get(key)
-        kept = None if curve is None else curve.images <= self.images + self.recipe.training.batch_size
-        if curve is None or kept is None or not kept.any():
+        if key not in self.history_asked.curves:
             raise MissingError(f"{self.folder.path.name} recorded no {key}")
-        return Curve(curve.images[kept], curve.seconds[kept], curve.values[kept])
+        return self.history_asked.curves[key]
 
     def images_after(self, epochs: float) -> float:
         """Images after so many epochs of those that claims speak of."""

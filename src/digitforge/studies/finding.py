@@ -11,6 +11,7 @@ from typing import Any, Literal
 from digitforge.errors import DigitforgeError
 from digitforge.report.plates import Plate
 from digitforge.report.quantities import number
+from digitforge.sheets import PNG_DAMAGE
 from digitforge.studies.evidence import SEEDS, Evidence
 from digitforge.studies.intervals import (
     ANYWHERE,
@@ -21,6 +22,7 @@ from digitforge.studies.intervals import (
     join,
     judge,
     ratio_interval,
+    share_interval,
     student_interval,
     welch_interval,
 )
@@ -48,7 +50,8 @@ class Condition:
     against: a second group of runs, where runs do not go by pairs; then it is values over, or less, these.
     is_ratio: whether values are compared on logarithms. n: images behind each value, 0 where none were drawn.
     bound: whether values are only bounds, since training ended first: the truth is "at least", or "at most", as much.
-    possible: where such values can lie at all, which no interval goes beyond.
+    possible: where such values can lie at all, which no interval goes beyond. is_count: whether each value is 1 or 0,
+    for something that a run did or did not.
     """
 
     says: str
@@ -59,10 +62,13 @@ class Condition:
     n: int = 0
     bound: Bound = ""
     possible: Region = ANYWHERE
+    is_count: bool = False
 
     @property
     def interval(self) -> Interval:
         """Of the mean, or of the difference or ratio of the two groups."""
+        if self.is_count:
+            return share_interval(self.values)
         if self.is_ratio:
             return ratio_interval(self.values, self.against)
         if self.against is not None:
@@ -93,7 +99,7 @@ class Condition:
         runs = f"{count} {'run' if count == 1 else 'runs'}"
         if self.against is not None:
             runs += f" against {len(self.against)}"
-        spread = "" if math.isinf(found.low) or count < 2 else f", {LEVEL:.0%} interval {_between(found)}"
+        spread = "" if math.isinf(found.high) or count < 2 else f", {LEVEL:.0%} interval {_between(found)}"
         return f"{self.says}: {self.bound + ' ' if self.bound else ''}{number(found.mean)}{spread} ({runs})"
 
     def as_dict(self) -> dict[str, Any]:
@@ -204,7 +210,7 @@ def settle(claim: Claim, evidence: Evidence, shortfalls: Sequence[str] = ()) -> 
 def _pictures(claim: Claim, evidence: Evidence) -> tuple[Plate, ...]:
     try:
         return tuple(claim.pictures(evidence))
-    except DigitforgeError:  # a picture less, and no claim
+    except (DigitforgeError, *PNG_DAMAGE):  # a picture less, and no claim
         return ()
 
 

@@ -71,6 +71,16 @@ def ratio_interval(first: Sequence[float], second: Sequence[float] | None = None
     return Interval(math.exp(found.mean), math.exp(found.low), _exp(found.high))
 
 
+def share_interval(values: Sequence[float]) -> Interval:
+    """The exact interval of a share, from values that are each 0 or 1 (Clopper and Pearson 1934)."""
+    from scipy.stats import beta
+
+    count, ones, tail = len(values), round(sum(values)), (1 - LEVEL) / 2
+    low = float(beta.ppf(tail, ones, count - ones + 1)) if ones else 0.0
+    high = float(beta.ppf(1 - tail, ones + 1, count - ones)) if ones < count else 1.0
+    return Interval(ones / count, low, high)
+
+
 def judge(interval: Interval, claimed: Region) -> Word:
     """Whether a claim holds: inside what is claimed it does, wholly outside it does not, else nobody can tell."""
     if claimed.low < interval.low and interval.high < claimed.high:

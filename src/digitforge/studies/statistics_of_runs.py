@@ -51,7 +51,7 @@ def beside_others(values: Mapping[str, float], names: Sequence[str]) -> tuple[fl
 
 def unsure_count(reading: Mapping[str, Any], name: str) -> int:
     """How many of the images read as one label the classifier is unsure of."""
-    return int(reading[name]["unsure"])
+    return int(_read_as(reading, name)["unsure"])
 
 
 def unsure_share(reading: Mapping[str, Any], names: Sequence[str]) -> float:
@@ -65,10 +65,16 @@ def unsure_share(reading: Mapping[str, Any], names: Sequence[str]) -> float:
 
 def taken_next_for(reading: Mapping[str, Any], name: str, others: Sequence[str]) -> float:
     """Of the unsure images read as one label, the share that would next be taken for some others."""
-    second = reading[name]["second"]
+    second = _read_as(reading, name)["second"]
     if not sum(second.values()):
         raise MissingError(f"the classifier is sure of every image that it reads as {name}")
     return float(sum(second.get(other, 0) for other in others) / sum(second.values()))
+
+
+def _read_as(reading: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    if name not in reading:
+        raise MissingError(f"the data have no label {name}")
+    return dict(reading[name])
 
 
 def opposition(first: Curve, second: Curve) -> float:
@@ -88,15 +94,17 @@ def trend(curve: Curve) -> float:
     return correlation(*(values.tolist() for values in ranks))
 
 
-def parts(curve: Curve, count: int) -> list[Numbers]:
+def parts(curve: Curve, count: int, are_means: bool = True) -> list[Numbers]:
     """A curve's values in so many parts of equal length in images, the first part first.
 
-    A value speaks for the images since the one before it, as a tick's loss is their mean, and goes where the middle of
-    these lies: ticks come at whole batches, and a part's end seldom does.
+    are_means: whether a value speaks for the images since the one before it, as a tick's loss is their mean. It then
+    goes where the middle of these lies, as ticks come at whole batches and a part's end seldom does; else it goes where
+    it was taken.
     """
-    middles = (curve.images + np.concatenate([[0.0], curve.images[:-1]])) / 2
+    before = np.concatenate([[0.0], curve.images[:-1]])
+    moments = (curve.images + before) / 2 if are_means else curve.images
     edges = np.linspace(0, curve.images[-1], count + 1)
-    found = [curve.values[(middles > low) & (middles <= high)] for low, high in pairwise(edges)]
+    found = [curve.values[(moments > low) & (moments <= high)] for low, high in pairwise(edges)]
     if any(len(part) == 0 for part in found):
         raise MissingError(f"a run was measured too rarely to be looked at in {count} parts")
     return found

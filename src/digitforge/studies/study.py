@@ -132,7 +132,7 @@ def publish(outcome: Outcome, folder: StudyFolder, more: Sequence[StudyPart] = (
         ],
         **({"curves": outcome.curves} if outcome.curves else {}),
         "runs": [
-            {"name": one.name, "recipe": one.recipe, "seed": one.seed, "images": one.images, "seconds": one.seconds}
+            {**{key: getattr(one, key) for key in ("name", "recipe", "seed", "images", "seconds")}, "run": one.run}
             for one in trainings
         ],
     }
@@ -192,5 +192,11 @@ def _training(name: str, run: RunFolder) -> StudiedTraining | None:
     except (RunError, RecipeError, IndexError):
         return None
     return StudiedTraining(
-        name, recipe.name, recipe.training.seed, int(last["images"]), float(last["clock"]["seconds"]), recipe.data.name
+        name,
+        run.path.name,
+        recipe.name,
+        recipe.training.seed,
+        int(last["images"]),
+        float(last["clock"]["seconds"]),
+        recipe.data.name,
     )

@@ -129,7 +129,7 @@ def train_trials(
         raise UserError("two trainings of a study have one name; name each digit and recipe once")
     for trial in trials:
         _check_own(trial, folders[trial.name], data)
-    diverged = {one.name: sentence for one in trials if (sentence := _divergence(one.verdict(place)))}
+    diverged = divergences(trials, place)
     ended = [one.name for one in trials if one.name in diverged or folders[one.name].is_finished]
     tasks = [Task(one.name, folders[one.name], one.recipe) for one in trials if one.name not in ended]
     if not tasks:
@@ -158,6 +158,11 @@ def train_trials(
         if watcher is not None:
             watcher.ended()
     return diverged
+
+
+def divergences(trials: Sequence[Trial], place: Path) -> dict[str, str]:
+    """What became of those of some trials whose numbers ran away, as this version found, by their names."""
+    return {one.name: sentence for one in trials if (sentence := _divergence(one.verdict(place)))}
 
 
 def _train(
