@@ -51,7 +51,7 @@ def test_what_no_usual_name_fits_is_refused_before_anything_is_written(tmp_path:
     with pytest.raises(OutputError, match="whose images are 32x32 and not 28x28 as those of own"):
         write_data_folder(tmp_path / "new", DataSet("own", some_digits(30, (3, 28, 28)), None))
     named = Digits(np.zeros((2, 3, 32, 32), np.uint8), np.arange(2), ("cat", "dog"))
-    with pytest.raises(OutputError, match="holds digits, not cat, dog"):
+    with pytest.raises(OutputError, match="hold digits and not cat, dog"):
         write_data_folder(tmp_path / "new", DataSet("own", named, None))
     assert not (tmp_path / "new").exists()
 

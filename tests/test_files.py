@@ -11,7 +11,7 @@ import pytest
 
 from digitforge import files
 from digitforge.errors import OutputError
-from digitforge.files import make_folder, sha256_of, write_whole, written_whole
+from digitforge.files import at_home, make_folder, sha256_of, write_whole, written_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -81,3 +81,10 @@ def test_a_files_hash_is_that_of_its_bytes(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
     (tmp_path / "a").write_bytes(content)
     assert sha256_of(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_home_is_meant_where_a_shell_left_it_and_a_name_may_begin_with_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert at_home("~/runs") == Path("/home/ada/runs")
+    assert at_home("~no-such-user.onnx") == Path("~no-such-user.onnx")
+    assert at_home("runs/~") == Path("runs/~")

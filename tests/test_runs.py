@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from digitforge.errors import OutputError, RecipeError, RunError
-from digitforge.runs import RunFolder, image_count, new_run_folder
+from digitforge.runs import RunFolder, SpecialistsFolder, image_count, new_run_folder
 from tiny_runs import tiny_recipe
 
 
@@ -214,3 +214,9 @@ def test_a_taken_folder_or_file_is_refused(tmp_path: Path) -> None:
 def test_a_name_that_no_disk_takes_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="File name too long"):
         new_run_folder(tmp_path / ("x" * 300), tiny_recipe())
+
+
+def test_a_job_of_specialists_is_named_as_what_it_is(tmp_path: Path) -> None:
+    SpecialistsFolder(tmp_path).recipe.write_text("")
+    with pytest.raises(RunError, match="is a job of specialists; name one of the runs in it"):
+        RunFolder(tmp_path).read_recipe()

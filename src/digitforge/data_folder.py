@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from digitforge.data.digits import DataSet
+from digitforge.data.digits import DIGIT_NAMES, DataSet, listed
 from digitforge.data.mat import TEST_NAME, TRAIN_NAME
 from digitforge.errors import OutputError
 from digitforge.forge import Drawn
@@ -27,6 +27,11 @@ def write_data_folder(folder: Path, data: DataSet) -> tuple[Path, ...]:
         raise OutputError(
             f"colour images are written as SVHN's files, whose images are 32x32 and not {size[0]}x{size[1]} "
             f"as those of {data.name}; name another data set"
+        )
+    if channels != 1 and set(data.train.names) - set(DIGIT_NAMES):
+        raise OutputError(
+            f"colour images are written as SVHN's files, which hold digits and not {listed(data.train.names)}; "
+            "name another data set"
         )
     parts = [data.train] if data.test is None else [data.train, data.test]
     names = IDX_NAMES if channels == 1 else MAT_NAMES

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, synced, and renamed into it."""
+"""Files that appear whole or not at all: written beside their place, synced, and renamed into it; where ~ is."""
 
 from __future__ import annotations
 
@@ -71,3 +71,11 @@ def sha256_of(path: Path) -> str:
     """A file's SHA-256 in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def at_home(path: str | Path) -> Path:
+    """A path whose ~ is the user's home, which a shell leaves to the program after `=`; a ~ of no user's stays."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

@@ -15,6 +15,7 @@ from digitforge.card import Card, CardData, CardLatent
 from digitforge.classifier import Classifier, classifier_for
 from digitforge.data.digits import FEW_LABELS, Digits, Images, Labels, listed
 from digitforge.errors import ModelError, UserError
+from digitforge.files import at_home
 from digitforge.onnx_file import BLEND, Port
 from digitforge.randomness import Latents, draw_latents, spread_labels, stream
 from digitforge.set_file import ModelFile, open_model
@@ -311,7 +312,7 @@ def _model_path(path: str | Path | None) -> Path:
         if not PRETRAINED.is_file():
             raise ModelError("this installation holds no pretrained model; name a run folder or a model file")
         return PRETRAINED
-    path = Path(path).expanduser()
+    path = at_home(path)
     try:
         is_folder = path.is_dir()
     except OSError:  # such as a name that is too long; opening it says which

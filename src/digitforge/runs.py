@@ -150,6 +150,8 @@ class RunFolder:
 
     def read_recipe(self) -> Recipe:
         """The resolved recipe of this run."""
+        if SpecialistsFolder(self.path).recipe.is_file():
+            raise RunError(f"{self.path} is a job of specialists; name one of the runs in it")
         if not self.recipe.is_file():
             raise RunError(f"{self.path} is no run folder: it holds no {self.recipe.name}; name another folder")
         return _read_sealed(self.intact(self.recipe))

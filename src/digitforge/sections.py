@@ -109,7 +109,9 @@ class Objective(Section):
     """What each player minimises."""
 
     loss: Literal["non-saturating", "relativistic", "wasserstein"]
-    r1: float = Field(default=0.0, ge=0)  # gamma of the gradient penalty on real images
+    r1: float = Field(
+        default=0.0, ge=0
+    )  # gamma of the gradient penalty on real images (of all together, where D has batch norm)
     r2: float = Field(default=0.0, ge=0)  # gamma of the gradient penalty on fake images
     gradient_penalty: float = Field(default=0.0, ge=0)  # lambda: D's gradient between real and fake is to have norm 1
     penalty_every: Positive = 1  # steps between penalties; each counts that many times

@@ -58,3 +58,15 @@ def test_a_data_set_is_written_as_others_read_it(tmp_path: Path, capsys: pytest.
 def test_a_folder_without_a_data_set_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "--out", str(tmp_path / "new")]) == 2
     assert "name a data set" in capsys.readouterr().err
+
+
+def test_labels_with_names_are_written_as_numbers_and_the_names_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(
+        tmp_path / "own.npz",
+        images=np.zeros((20, 28, 28), np.uint8),
+        labels=np.asarray(["cat", "dog"] * 10),
+    )
+    assert main(["data", str(tmp_path / "own.npz"), "--out", str(tmp_path / "out")]) == 0
+    assert "the files hold labels as numbers: 0: cat, 1: dog" in capsys.readouterr().out

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digitforge.cli.display import Display
+from digitforge.cli.display import Display, download_progress
 from digitforge.runs import RunFolder
 from digitforge.training.diagnosis import Finding
 from digitforge.training.observers import Tick
@@ -52,3 +52,16 @@ def test_what_goes_wrong_is_said_once_however_long_it_lasts(capfd: pytest.Captur
         quiet,
         quiet,
     ]
+
+
+def test_each_file_of_a_download_has_its_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with download_progress() as hear:
+        hear("first.gz", 10, 10)
+        hear("second.gz", 5, 10)
+        hear("second.gz", 10, 10)
+    shown = capsys.readouterr().err
+    assert "first.gz" in shown
+    assert "second.gz" in shown

@@ -63,6 +63,7 @@ def test_the_images_most_like_training_images_are_shown_beside_them(
         (["told.onnx", "--copies", "copies.txt"], ".png picture"),
         (["told.onnx", "free.onnx", "--copies", "copies.png"], "one model"),
         (["told.onnx", "--copies", "told.onnx/copies.png"], "told.onnx"),
+        (["told.onnx", "--count", "5", "--copies", "copies.png"], "10 images or more"),
     ],
 )
 def test_copies_that_cannot_be_shown_are_refused_first(
@@ -87,6 +88,7 @@ def test_judges_that_learn_are_asked_for_by_name(
 
     monkeypatch.setattr("digitforge.judges.synthetic.train_on_synthetic", train)
     monkeypatch.setattr("digitforge.judges.inception.inception_distance", lambda *_, **__: Figure(12.5, 300, 180))
+    monkeypatch.setattr("digitforge.judges.inception.need_fidelity", lambda: None)
     assert main(["evaluate", "told.onnx", "--count", "300", "--tstr", "--inception", "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)
     assert told["tstr"] == found.as_dict()
@@ -157,3 +159,38 @@ def test_of_a_thousand_labels_the_modes_are_told(folder: Path, capsys: pytest.Ca
     assert "by label" not in out
     assert "collapsed: 100 of the labels are drawn, where 632 of real" in out
     assert "000:" not in out
+
+
+def test_images_that_the_classifier_does_not_read_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with np.load(folder / "own.npz") as held:
+        np.savez(folder / "dark.npz", images=255 - held["images"], labels=held["labels"])
+    assert main(["evaluate", "told.onnx", "--count", "60", "--data", "dark.npz"]) == 0
+    assert "of dark.npz's own training images as labelled" in " ".join(capsys.readouterr().out.split())
+
+
+def test_data_at_a_path_are_found_again_for_copies(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    (folder / "own.npz").rename(folder / "mine" / "own.npz")
+    data = {"name": "mine/own.npz", "sha256": "ab" * 32, "count": 180}
+    write_model(folder / "far.onnx", card=card_table(data=data))
+    assert main(["evaluate", "far.onnx", "--count", "60", "--copies", "copies.png"]) == 0
+    assert (folder / "copies.png").is_file()
+
+
+def test_a_model_that_cannot_be_measured_takes_no_other_ones_figures_along(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = {"name": "lost.npz", "sha256": "cd" * 32, "count": 180}
+    write_model(folder / "lost.onnx", card=card_table(data=data))
+    assert main(["evaluate", "told.onnx", "lost.onnx", "--count", "60", "--json"]) == 2
+    said = capsys.readouterr()
+    assert [Path(one["model"]).name for one in json.loads(said.out)] == ["told.onnx"]
+    assert "lost.npz" in said.err
+
+
+def test_what_judges_cannot_judge_is_refused_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("digitforge.metrics.evaluate.evaluate", lambda *_, **__: pytest.fail("it was measured"))
+    assert main(["evaluate", "told.onnx", "free.onnx", "--tstr"]) == 2
+    assert "free.onnx is not told which digit to draw" in capsys.readouterr().err

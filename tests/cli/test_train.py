@@ -125,7 +125,7 @@ def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.Captu
         ("--data nothing-such", "no data set 'nothing-such'.*mnist-5k"),
         ("--data ./nowhere", "nowhere"),
         ("--data mnist-5k --digits 12", 'no label "12".*it has 0, 1'),
-        ("--data mnist-5k --set data.count=6000", "6000 images, and there are 5000"),
+        ("--data mnist-5k --set data.count=6000", "6,000 images, and there are 5,000; set data.count"),
         ("--budget 0", "above zero"),
         ("--budget -5s", "above zero"),
         ("--budget soon", "above zero"),

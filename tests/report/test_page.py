@@ -240,7 +240,13 @@ def test_the_best_of_a_row_is_marked_whichever_way_is_good(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "changes", [{"classifier_sha256": "ef" * 32}, {"data_sha256": "ef" * 32}, {"frechet": {"value": 9.0, "n": 5}}]
+    "changes",
+    [
+        {"classifier_sha256": "ef" * 32},
+        {"data_sha256": "ef" * 32},
+        {"frechet": {"value": 9.0, "n": 5}},
+        {"histogram": evaluation()["histogram"] | {"data": {"3": 60, "T-shirt/top": 0}}},  # a specialist for threes
+    ],
 )
 def test_what_was_not_measured_alike_has_no_best(tmp_path: Path, changes: dict[str, Any]) -> None:
     shown = [shown_run(finished_run(tmp_path / "a"), None, evaluation())]

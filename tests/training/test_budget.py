@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from digitforge.sections import Training
+from digitforge.recipe import load_recipe
 from digitforge.training import budget
 from digitforge.training.budget import images_in
 
@@ -42,11 +42,16 @@ ALONE = SimpleNamespace(broadcast=lambda value: value)
 
 
 def count(
-    monkeypatch: pytest.MonkeyPatch, machine: Machine, seconds: float, fabric: object = ALONE, doublings: int = 0
+    monkeypatch: pytest.MonkeyPatch,
+    machine: Machine,
+    seconds: float,
+    fabric: object = ALONE,
+    doublings: int = 0,
+    recipe: str = "raschka",
 ) -> int:
     monkeypatch.setattr(budget, "time", machine)
-    training = Training(seconds=seconds, batch_size=BATCH, batch_doublings=doublings)
-    return images_in(training, machine.probe, fabric)
+    length = {"training.seconds": seconds, "training.batch_size": BATCH, "training.batch_doublings": doublings}
+    return images_in(load_recipe(recipe).with_settings(length), machine.probe, fabric)
 
 
 @pytest.mark.parametrize(("step_seconds", "steps"), [(0.01, 6000), (0.02, 3000), (0.5, 120)])
@@ -70,6 +75,24 @@ def test_a_round_that_was_disturbed_does_not_count(monkeypatch: pytest.MonkeyPat
             return step
 
     assert count(monkeypatch, Disturbed(0.01), 60) == 6000 * BATCH
+
+
+@pytest.mark.parametrize(("seconds", "taken"), [(0.02, 1000), (0.17, 1000), (0.9, 1000)])
+def test_turns_of_the_generator_count_as_often_as_they_come(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, taken: int
+) -> None:
+    class FifthTurns(Machine):
+        """Every fifth step has G's turn, which doubles it."""
+
+        def probe(self, batch_size: int) -> Callable[[], None]:
+            def step() -> None:
+                self.now += seconds * (1 if self.steps % 5 else 2)
+                self.steps += 1
+
+            return step
+
+    budget = taken * seconds * 6 / 5
+    assert count(monkeypatch, FifthTurns(seconds), budget, recipe="wgan") == pytest.approx(taken * BATCH, rel=1e-3)
 
 
 def test_slow_first_steps_are_not_taken_for_the_speed(monkeypatch: pytest.MonkeyPatch) -> None:

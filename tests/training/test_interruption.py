@@ -110,3 +110,9 @@ def test_libraries_that_take_every_error_for_their_own_hide_no_signal() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         except Exception:
             raise ValueError("the model cannot be exported") from None
+
+
+def test_the_way_on_can_be_pasted_whatever_the_folder_is_called() -> None:
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert "--out 'my runs/a' --resume" in str(interruption.error(Path("my runs/a")))

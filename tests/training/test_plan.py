@@ -10,7 +10,7 @@ import pytest
 
 from digitforge.card import MAX_LABELS
 from digitforge.data import DataSet
-from digitforge.errors import DataError
+from digitforge.errors import DataError, RecipeError
 from digitforge.sections import Interval
 from digitforge.training.plan import Plan, make_plan, with_images
 from tiny_runs import BATCH, tiny_data, tiny_digits, tiny_recipe
@@ -197,3 +197,8 @@ def test_the_plan_says_which_images_it_was_made_for_and_takes_no_others() -> Non
     assert make_plan(settled, tiny_data(200)).data_sha256 == DATA.train.sha256
     with pytest.raises(DataError, match="tiny holds other images or labels than this recipe was made for"):
         make_plan(settled, tiny_data(300))
+
+
+def test_a_run_in_which_the_generator_would_never_learn_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"all 96 images would be D's first phase .*pretrain_images=0"):
+        with_images(plan(training__pretrain_images=96), 96)

@@ -28,7 +28,6 @@ from digitforge.networks.to_onnx import weights_sha256
 from digitforge.randomness import draw_latents, spread_labels, stream
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
-from digitforge.sections import Training
 from digitforge.training import budget as budget_module
 from digitforge.training.checkpoint import named_tensors
 from digitforge.training.compute import start_fabric
@@ -534,8 +533,8 @@ def test_a_time_becomes_images_in_the_saved_recipe_which_repeats_the_run(
 def test_measuring_the_speed_leaves_no_trace_in_the_run(
     undisturbed: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measure(training: Training, probe: Callable[[int], Callable[[], None]], fabric: object) -> int:
-        take_step = probe(training.batch_size)
+    def measure(recipe: Recipe, probe: Callable[[int], Callable[[], None]], fabric: object) -> int:
+        take_step = probe(recipe.training.batch_size)
         for _ in range(5):
             take_step()
         return IMAGES
@@ -775,3 +774,10 @@ def test_both_players_learn(light_end: None, tmp_path: Path) -> None:
 def initial_state(recipe: Recipe) -> dict[str, Tensor]:
     trainer = Trainer(make_plan(recipe, DATA), start_fabric(recipe))
     return dict(named_tensors(trainer.state))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the device that the run began on")
+def test_a_run_goes_on_only_on_its_kind_of_device_and_says_so(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "run").create(tiny_recipe({"compute.device": "cuda"}))
+    with pytest.raises(RunError, match=r"began on cuda and goes on only there .*recipe\.toml --device auto --out"):
+        train(out=tmp_path / "run", data=DATA, resume=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -70,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     An error is one line on stderr.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name of a file may be no text that the terminal has letters for
+        sys.stdout.reconfigure(errors="surrogateescape" if os.name == "posix" else "backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv)
     is_debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
@@ -96,7 +99,7 @@ def _explain(error: Exception) -> int:
     if isinstance(error, DigitforgeError):
         return _say(str(error), error.exit_code)
     if isinstance(error, typer.TyperException):
-        message = error.format_message().rstrip(".")
+        message = error.format_message().rstrip(".") or "it takes one of its commands"
         command = getattr(getattr(error, "ctx", None), "command_path", "digitforge")
         return _say(f"{message[:1].lower()}{message[1:]} (see `{command} --help`)", error.exit_code)
     if isinstance(error, typer.Abort):

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from digitforge.files import at_home
+
 
 def animate(
     run: Annotated[Path, typer.Argument(help="A run folder, finished or not.")],
@@ -22,9 +24,9 @@ def animate(
     from digitforge.runs import RunFolder
     from digitforge.writing import free_path
 
-    folder = RunFolder(run.expanduser())
+    folder = RunFolder(at_home(run))
     # Not in the run folder: the hashes of a finished run tell all that is in it.
-    path = (out or free_path(Path(f"{folder.path.resolve().name or 'run'}.gif"))).expanduser()
+    path = at_home(out or free_path(Path(f"{folder.path.resolve().name or 'run'}.gif")))
     check_path(path)
     film = film_of_run(folder, caption, seconds)
     write_film(film, path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitforge.errors import OutputError, UserError
+from digitforge.files import at_home
 
 if TYPE_CHECKING:
     from digitforge.data.sources import Progress
@@ -36,17 +37,18 @@ def compare(
     ] = True,
 ) -> None:
     """Hold runs against each other: their figures, curves, pictures and settings, on one page that stands alone."""
+    from digitforge.writing import free_path, write_file
+
+    path = at_home(out or free_path(Path("compare.html")))
+    _check_out(path)
     from digitforge.cli.display import download_progress
     from digitforge.report.comparison import differing_settings
     from digitforge.report.figures import comparison_figure, figure_bytes
     from digitforge.report.history import distinguishing_names
     from digitforge.report.page import report_page, shown_run
     from digitforge.runs import RunFolder
-    from digitforge.writing import free_path, write_file
 
-    path = (out or free_path(Path("compare.html"))).expanduser()
-    _check_out(path)
-    folders = [RunFolder(run.expanduser()) for run in runs]
+    folders = [RunFolder(at_home(run)) for run in runs]
     names = distinguishing_names([folder.path for folder in folders])
     shown = [shown_run(folder, name) for folder, name in zip(folders, names, strict=True)]
     if measure and path.suffix.lower() == _PAGE:
@@ -79,10 +81,15 @@ def _measured(folder: RunFolder, run: ShownRun, progress: Progress) -> ShownRun:
     try:
         forge = Forge.load(folder.model)
         found = kept_evaluation(forge, _notify, progress)
-        sheet = copies_of(forge, found, load_data(found["data"], progress=progress)) if found["details"] else None
     except (ModelError, DataError) as error:
         _notify(f"{run.name} is shown with the figures that it has: {error}")
         return run
+    sheet = None
+    try:
+        if found["details"]:
+            sheet = copies_of(forge, found, load_data(forge.card.data.name, progress=progress))
+    except DataError as error:
+        _notify(f"{run.name} is shown without its drawings that are most like training images: {error}")
     return shown_run(folder, run.name, found, copies=png_bytes(sheet) if sheet else None)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitforge.errors import UserError
+from digitforge.files import at_home
 
 if TYPE_CHECKING:
     from digitforge.data import DataSet, Digits
@@ -35,9 +36,13 @@ def data(
         loaded = load_data(name, progress=progress)
     print("\n".join(_describe(loaded)))
     if out is not None:
+        from digitforge.data.digits import DIGIT_NAMES
         from digitforge.data_folder import write_data_folder
 
-        print("\n".join(f"written: {path}" for path in write_data_folder(out.expanduser(), loaded)))
+        print("\n".join(f"written: {path}" for path in write_data_folder(at_home(out), loaded)))
+        if set(loaded.train.names) - set(DIGIT_NAMES):
+            meant = ", ".join(f"{number}: {name}" for number, name in enumerate(loaded.train.names))
+            print(f"the files hold labels as numbers: {meant}")
 
 
 def _print_list() -> None:

@@ -43,6 +43,7 @@ class Display:
             f"{recipe.name} on {plan.data_name}: {self._total:,} images, seed {recipe.training.seed}, "
             f"{compute.device}, {precision}, threads {compute.threads}, in {folder.path}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
         if self._console.is_terminal:
@@ -117,10 +118,10 @@ def download_progress() -> Iterator[DataProgress]:
 
     def hear(what: str, done: int, total: int | None) -> None:
         if what not in tasks:
-            if not tasks and console.is_terminal:
+            if not console.is_terminal:
+                console.print(f"fetching {what}", highlight=False, markup=False)
+            elif not progress.live.is_started:
                 progress.start()
-            elif not console.is_terminal:
-                console.print(f"fetching {what}", highlight=False)
             tasks[what] = progress.add_task(what, total=total)
         progress.update(tasks[what], completed=done, total=total)
         if total is not None and done >= total and progress.live.is_started and progress.finished:

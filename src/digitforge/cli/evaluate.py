@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitforge.errors import ModelError, OutputError, UserError
+from digitforge.files import at_home
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,24 +58,28 @@ def evaluate(
     from digitforge.metrics.evaluate import evaluate as measure
 
     forges = [Forge.load(model) for model in models] if models else [Forge.load()]
-    _check_copies(copies, forges)
+    copies = copies and at_home(copies)
+    _check_copies(copies, forges, count)
     _check_variety(tstr_variety, tstr)
-    evaluations = []
-    with download_progress() as progress:
-        for forge in forges:
-            found = measure(
-                forge, data, count, seed, classifier=_reader(forge, data, progress), notify=_notify, progress=progress
-            )
-            if tstr or inception:
-                variety = (1.0 if tstr_variety is None else tstr_variety) if tstr else None
-                found = _judged(found, forge, data, seed, progress, tstr=variety, inception=inception)
-            evaluations.append(found)
-        if copies is not None:
-            _write_copies(copies, forges[0], evaluations[0], progress)
-    if as_json:
-        print(json.dumps([evaluation.as_dict() for evaluation in evaluations], indent=2, ensure_ascii=False))
-    else:
-        _print_figures(evaluations, [str(model) for model in models] if models else ["pretrained"])
+    _check_judges(forges, tstr, inception)
+    evaluations: list[Evaluation] = []
+    try:
+        with download_progress() as progress:
+            for forge in forges:
+                reader = _reader(forge, data, progress)
+                found = measure(forge, data, count, seed, classifier=reader, notify=_notify, progress=progress)
+                if tstr or inception:
+                    variety = (1.0 if tstr_variety is None else tstr_variety) if tstr else None
+                    found = _judged(found, forge, data, seed, progress, tstr=variety, inception=inception)
+                evaluations.append(found)
+    finally:  # where one model fails, those before it have their figures
+        if as_json and evaluations:
+            print(json.dumps([evaluation.as_dict() for evaluation in evaluations], indent=2))
+        elif evaluations:
+            _print_figures(evaluations, [str(model) for model in models] if models else ["pretrained"])
+    if copies is not None:
+        with download_progress() as progress:
+            _write_copies(copies, forges[0], evaluations[0], data, progress)
 
 
 def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | None:
@@ -102,6 +107,24 @@ def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | 
     return own_classifier(loaded, _notify)
 
 
+def _check_judges(forges: list[Forge], tstr: bool, inception: bool) -> None:
+    """Refuse what judges that learn cannot judge, before anything is measured."""
+    if not (tstr or inception):
+        return
+    from digitforge.cli.train import need_training
+
+    need_training()
+    if tstr:
+        from digitforge.judges.synthetic import check_model
+
+        for forge in forges:
+            check_model(forge)
+    if inception:
+        from digitforge.judges.inception import need_fidelity
+
+        need_fidelity()
+
+
 def _judged(
     found: Evaluation,
     forge: Forge,
@@ -113,10 +136,8 @@ def _judged(
     inception: bool,
 ) -> Evaluation:
     """The evaluation with the figures of judges that learn; tstr: the variety of what one learns from, if any does."""
-    from digitforge.cli.train import need_training
     from digitforge.data import load_data
 
-    need_training()
     loaded = load_data(data or forge.card.data.name, progress=progress)
     if tstr is not None:
         from digitforge.judges.synthetic import train_on_synthetic
@@ -143,8 +164,9 @@ def _check_variety(variety: float | None, tstr: bool) -> None:
     check_variety(variety, "--tstr-variety")
 
 
-def _check_copies(path: Path | None, forges: list[Forge]) -> None:
+def _check_copies(path: Path | None, forges: list[Forge], count: int) -> None:
     """Refuse what can't be written before anything is measured."""
+    from digitforge.metrics.evaluate import MIN_DETAILED
     from digitforge.writing import check_place
 
     if path is None:
@@ -153,16 +175,18 @@ def _check_copies(path: Path | None, forges: list[Forge]) -> None:
         raise OutputError(f"copies are shown in a .png picture, not in {path}; give --copies such a name")
     if len(forges) > 1:
         raise UserError("--copies shows those of one model; evaluate the models one by one")
+    if count < MIN_DETAILED:
+        raise UserError(f"copies are looked for among {MIN_DETAILED} images or more, not {count}; raise --count")
     check_place(path)
 
 
-def _write_copies(path: Path, forge: Forge, found: Evaluation, progress: Progress) -> None:
+def _write_copies(path: Path, forge: Forge, found: Evaluation, data: str | None, progress: Progress) -> None:
     from digitforge.data import load_data
     from digitforge.report.copies import copies_of
     from digitforge.sheets import png_bytes
     from digitforge.writing import write_file
 
-    sheet = copies_of(forge, found.as_dict(), load_data(found.data, progress=progress))
+    sheet = copies_of(forge, found.as_dict(), load_data(data or forge.card.data.name, progress=progress))
     if sheet is None:
         raise ModelError(
             f"no image of {found.data} can be held beside what {forge.path.name} draws; leave out --copies"
@@ -200,9 +224,10 @@ def _print_figures(evaluations: list[Evaluation], names: list[str]) -> None:
         for sentence in (*one.findings, *one.notes):
             console.print(f"{escape(name)}: {escape(sentence)}", highlight=False, soft_wrap=True)
     counts = ", ".join(dict.fromkeys(f"{one.count:,}" for one in evaluations))
+    readers = list(dict.fromkeys(one.classifier_sha256[:16] for one in evaluations))
     console.print(
         f"from {counts} images each, in brackets what real held-out images measure in their place; "
-        f"classifier {evaluations[0].classifier_sha256[:16]}",
+        f"{'classifier' if len(readers) == 1 else 'classifiers'} {', '.join(readers)}",
         highlight=False,
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digitforge.errors import OutputError
+from digitforge.files import at_home
 
 if TYPE_CHECKING:
     from digitforge.runs import RunFolder
@@ -34,16 +36,16 @@ def export(
     from digitforge.training.export import export as export_snapshot
     from digitforge.training.export import find_snapshot
 
-    folder = RunFolder(run.expanduser())
+    folder = RunFolder(at_home(run))
     images = image_count(find_snapshot(folder, at))
     name = folder.path.resolve().name or "run"
-    path = (out or free_path(Path(f"{name}-{images}.onnx"))).expanduser()
+    path = at_home(out or free_path(Path(f"{name}-{images}.onnx")))
     _check(path, folder)
     with download_progress() as progress:
         model = export_snapshot(folder, images, progress=progress)
     write_file(path, model)
     print(f"{path}: the model after {images:,} images")
-    print(f"next: digitforge evaluate {path}")
+    print(f"next: {shlex.join(['digitforge', 'evaluate', str(path)])}")
 
 
 def _check(path: Path, folder: RunFolder) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from digitforge.files import at_home
+
 if TYPE_CHECKING:
     from digitforge.forge import Drawn
     from digitforge.writing import Written
@@ -44,7 +46,7 @@ def generate(
     batches = forge.batches(digit, count, seed, variety)
     names = forge.label_names
     path = out or free_path(Path("digits.png" if digit is None else f"digit-{as_file_name(digit)}.png"))
-    order = Order(path.expanduser(), count, forge.card.shape, names, seed)
+    order = Order(at_home(path), count, forge.card.shape, names, seed)
     check(order)
     written = write(order, _with_progress(batches, count))
     print(_describe(written, digit))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from digitforge.files import at_home
+
 
 def interpolate(
     model: Annotated[
@@ -35,7 +37,7 @@ def interpolate(
     from digitforge.writing import as_file_name, free_path, write_file
 
     name = "interpolation" if start is None or end is None else f"{as_file_name(start)}-to-{as_file_name(end)}"
-    path = (out or free_path(Path(f"{name}.gif"))).expanduser()
+    path = at_home(out or free_path(Path(f"{name}.gif")))
     check_path(path, (*ANIMATED, ".png"))
     forge = Forge.load(model)
     route = plan_route(forge, start, end, count, seed)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitforge.cli.train import Precision, chosen_settings, need_training, parse_budget, report
+from digitforge.files import at_home
 
 if TYPE_CHECKING:
     from digitforge.recipe import Recipe
@@ -52,7 +53,13 @@ def specialists(
     display = JobDisplay()
     with download_progress() as progress:
         folder = train_specialists(
-            recipe, settings=settings, out=out, resume=resume, workers=workers, watcher=display, progress=progress
+            recipe,
+            settings=settings,
+            out=out and at_home(out),
+            resume=resume,
+            workers=workers,
+            watcher=display,
+            progress=progress,
         )
     if resume and not display.has_started:
         typer.echo(f"{folder.path}: every digit had finished already")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from digitforge.errors import UserError
+from digitforge.files import at_home
 
 _NEEDED = ("fastapi", "uvicorn", "psutil")  # of the extra `studio`
 
@@ -36,4 +37,4 @@ def studio(
             typer.echo("whoever reaches this machine can now train and generate on it; there is no password")
         typer.echo("Ctrl-C ends it; trainings go on, and the studio finds them again")
 
-    serve(runs.expanduser().resolve(), host, port, browser, say)
+    serve(at_home(runs).resolve(), host, port, browser, say)

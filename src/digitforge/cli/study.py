@@ -13,6 +13,7 @@ import typer
 
 from digitforge.cli.specialists import JobDisplay
 from digitforge.cli.train import need_training
+from digitforge.files import at_home
 
 if TYPE_CHECKING:
     from digitforge.studies.study import How, Outcome
@@ -63,7 +64,7 @@ def one_digit(
     if images is not None:
         design = replace(design, images=images)
     design = replace(design, quality=quality)
-    place = out or Path(_PLACE.format("one-digit-quick" if quick else "one-digit"))
+    place = at_home(out or Path(_PLACE.format("one-digit-quick" if quick else "one-digit")))
     with _shown(workers, cluster) as how:
         outcome = study_one_digit(place, data, design=design, how=how)
     _report(outcome, place)
@@ -87,9 +88,10 @@ def claims(
     from digitforge.errors import UserError
     from digitforge.studies.claims import FULL, QUICK, study_claims
 
+    runs = runs and at_home(runs)
     if runs is not None and not runs.is_dir():
         raise UserError(f"there is no folder {runs} to read runs from; leave --runs out to train them all")
-    place = out or Path(_PLACE.format("claims-quick" if quick else "claims"))
+    place = at_home(out or Path(_PLACE.format("claims-quick" if quick else "claims")))
     with _shown(workers, cluster) as how:
         outcome = study_claims(
             place, data, extent=QUICK if quick else FULL, only=_listed(only or ""), runs=runs or _GALLERY, how=how

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from digitforge.errors import RecipeError, UserError
+from digitforge.files import at_home
 
 if TYPE_CHECKING:
     from digitforge.runs import RunFolder, SpecialistsFolder
@@ -49,6 +51,8 @@ def train(
     )
     need_training()
     if dry_run:
+        if resume:
+            raise UserError("--dry-run tells of a new run; leave out --resume, which goes on with one as it is")
         _show_recipe(recipe, settings)
         return
     from digitforge.cli.display import Display, download_progress
@@ -56,7 +60,10 @@ def train(
 
     display = Display()
     with download_progress() as progress:
-        folder = train_recipe(recipe, settings=settings, out=out, resume=resume, observers=[display], progress=progress)
+        place = out and at_home(out)
+        folder = train_recipe(
+            recipe, settings=settings, out=place, resume=resume, observers=[display], progress=progress
+        )
     if int(os.environ.get("RANK", 0)) == 0:  # of several processes the first one alone speaks
         if not display.has_started:
             typer.echo(f"{folder.path} had finished already")
@@ -110,14 +117,16 @@ def report(folder: RunFolder | SpecialistsFolder) -> None:
     """Say what a finished run, or job, reached and where it lies."""
     from digitforge.forge import Forge
 
-    card = Forge.load(folder.model).card
+    forge = Forge.load(folder.model)
+    card = forge.card
     typer.echo(f"{folder.path}: {card.images:,} images")
     for line in summary(dict(card.figures)):
         typer.echo(f"  {line}")
     typer.echo(f"  sheet   {folder.final_sheet}")
     typer.echo(f"  model   {folder.model}")
-    wanted = card.names[card.trained[-1]]
-    typer.echo(f"next: digitforge generate {folder.path} --digit {wanted}")
+    can_choose = forge.is_told or card.figures  # by the model itself, or by a classifier that reads it
+    wanted = ["--digit", card.names[card.trained[-1]]] if can_choose else []
+    typer.echo(f"next: {shlex.join(['digitforge', 'generate', str(folder.path), *wanted])}")
 
 
 def summary(figures: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from digitforge.data.fetch import cache_folder
 from digitforge.data.formats import READABLE, read_path
 from digitforge.data.sources import Progress, RemoteFile
 from digitforge.errors import DataError
+from digitforge.files import at_home
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def load_data(name_or_path: str | Path, *, progress: Progress | None = None) -> 
     for entry in _ENTRIES:
         if entry.name == name_or_path:
             return entry.load(progress)
-    path = Path(name_or_path).expanduser()
+    path = at_home(name_or_path)
     if path.exists() or isinstance(name_or_path, Path) or _looks_like_path(name_or_path):
         return read_path(path)
     raise DataError(_unknown(name_or_path))

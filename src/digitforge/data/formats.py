@@ -16,6 +16,7 @@ from digitforge.data.mat import read_mat, read_mat_folder
 from digitforge.data.npz import read_npz
 from digitforge.data.raw import RawPart, check_room, encode_labels, resize_images, resize_note, target_size
 from digitforge.errors import DataError
+from digitforge.files import at_home
 
 HELD_OUT_EVERY = 10  # one image in ten is held out where there is no test part
 HELD_OUT_SEED = 0  # fixed, not the run's: two runs on one data set must hold out the same images
@@ -33,7 +34,7 @@ def read_path(path: str | Path) -> DataSet:
     Images come out as uint8 [N, C, H, W], C 1 or 3, in their order in the files; the held-out tenth is the same each
     time. Raises DataError if there is nothing at the path, or it is damaged or of another kind.
     """
-    path = Path(path).expanduser()
+    path = at_home(path)
     try:
         train, test = _read_parts(path)
     except OSError as error:  # a folder that may not be listed, a drive that went away

@@ -116,6 +116,11 @@ def as_rgb(images: Images) -> Images:
     return np.repeat(images, 3, 1) if images.shape[1] == 1 else images
 
 
+def need_fidelity() -> None:
+    """Raise UserError where torch-fidelity is not installed, or does not fit."""
+    _imported()
+
+
 def _imported() -> Callable[..., Any]:
     """torch-fidelity's class of the network."""
     try:

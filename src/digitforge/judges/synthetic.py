@@ -59,8 +59,8 @@ def train_on_synthetic(
     return Tstr(synthetic, real_ones, count, variety)
 
 
-def _check(forge: Forge, data: DataSet) -> Digits:
-    """The test images of the model's labels, if all needed is there."""
+def check_model(forge: Forge) -> None:
+    """Raise ModelError for a model whose images no classifier can be trained on: untold, or of one label."""
     name = forge.path.name
     if not forge.is_told:
         raise ModelError(
@@ -69,6 +69,12 @@ def _check(forge: Forge, data: DataSet) -> Digits:
         )
     if len(forge.names) < 2:
         raise ModelError(f"{name} draws {forge.names[0]!r} alone, which leaves a classifier nothing to tell apart")
+
+
+def _check(forge: Forge, data: DataSet) -> Digits:
+    """The test images of the model's labels, if all needed is there."""
+    check_model(forge)
+    name = forge.path.name
     if forge.card.shape != data.train.shape:
         drawn, own = ("x".join(map(str, shape)) for shape in (forge.card.shape, data.train.shape))
         raise ModelError(

@@ -25,6 +25,7 @@ from digitforge.metrics.reference import Reference, reference_of, shipped_refere
 
 COUNT = 10_000  # images by default: MNIST's test part has as many, so that model and floor have equal bias
 MIN_DETAILED = 10  # images, so that each has neighbours
+_READABLE = 0.9  # of real images that a classifier must read as labelled for its figures to tell much
 
 
 def evaluate(
@@ -80,6 +81,8 @@ def evaluate(
         details = False
     found = _measure(forge, classifier, reference, real if details else None, drawn, seed)
     is_own = data is None or str(data) == forge.card.data.name
+    if real is not None:
+        notes += _unread(forge, classifier, real)
     return replace(found, notes=(*notes, *_notes(forge, classifier, found, is_own)))
 
 
@@ -103,7 +106,7 @@ def _size(shape: tuple[int, ...]) -> str:
 def _lacking(forge: Forge, error: DataError) -> DataError:
     return DataError(
         f"{forge.path.name} was trained on {forge.card.data.name}, which can't be had here: {error}; "
-        "name other data to hold it against with --data"
+        "hold it against other data by `evaluate --data`"
     )
 
 
@@ -196,6 +199,18 @@ def _aligned(forge: Forge, classifier: Classifier, drawn: Measured, real: Real) 
     labels = np.asarray([numbers.get(str(name), 0) for name in meant], np.int64)
     aligned = replace(drawn, digits=Digits(digits.images, labels, names))
     return aligned, real.only([numbers[name] for name in forge.names])
+
+
+def _unread(forge: Forge, classifier: Classifier, real: Real) -> list[str]:
+    """A note where the classifier reads few of the real images of the model's labels as what they are."""
+    wanted = [label for label, name in enumerate(real.train.digits.names) if name in forge.names]
+    share = float(_is_right(classifier, real.train.only(wanted)).mean())
+    if share >= _READABLE:
+        return []
+    return [
+        f"the classifier reads {share:.0%} of {real.name}'s own training images as labelled, so that its figures tell "
+        "little: it knows light ink on a dark ground; labels that are no digits want names, as of a folder a class"
+    ]
 
 
 def _notes(forge: Forge, classifier: Classifier, evaluation: Evaluation, is_own: bool) -> Iterator[str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from digitforge.card import Card
-from digitforge.errors import ModelError
+from digitforge.errors import ModelError, RunError
 from digitforge.forge import Forge
 from digitforge.recipe import Recipe
 from digitforge.report.comparison import Reached, reached
@@ -83,8 +83,8 @@ def shown_run(
     has_ended, left_out = forge is not None or folder.is_finished, []
     if forge is None and folder.is_finished:
         try:
-            forge = Forge.load(folder.model)
-        except ModelError:
+            forge = Forge.load(folder.path)
+        except (ModelError, RunError):
             left_out.append(f"{history.name}: {folder.model.name} is missing or damaged, so its figures are left out.")
     card = forge.card if forge else None
     figures = evaluation if evaluation is not None else card.figures if card else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
+from typing import Any
 
 from digitforge.data.digits import FEW_LABELS
 from digitforge.report.comparison import settings_of
@@ -101,7 +102,13 @@ def measured_at_all(quantities: Sequence[Quantity], shown: Sequence[ShownRun]) -
 
 def are_comparable(shown: Sequence[ShownRun]) -> bool:
     """Whether all runs that were measured were measured with the same classifier against the same data."""
-    return len({tuple(run.evaluation.get(key) for key in _RULER) for run in shown if run.evaluation}) <= 1
+    return len({_ruler(run.evaluation) for run in shown if run.evaluation}) <= 1
+
+
+def _ruler(evaluation: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a run was measured with: classifier, data, and which of their labels, as a specialist's are fewer."""
+    counts = evaluation.get("histogram", {}).get("data", {})
+    return (*(evaluation.get(key) for key in _RULER), *(label for label, count in counts.items() if count))
 
 
 def label_tables(columns: Sequence[Column]) -> list[Table]:

@@ -58,11 +58,10 @@ def forecast(recipe: Recipe, data: DataSet) -> Forecast:
     def probe(batch_size: int) -> Callable[[], None]:
         return Trainer(throw_away(plan, batch_size), fabric).step
 
-    training = plan.recipe.training
     settled = set_length(plan, fabric)
-    seconds = training.seconds
+    seconds = plan.recipe.training.seconds
     if seconds is None:
-        seconds = settled.times.images * seconds_an_image(training, probe, fabric, _PROBED)
+        seconds = settled.times.images * seconds_an_image(plan.recipe, probe, fabric, _PROBED)
     game = new_state(plan, fabric).game
     return Forecast(
         shape=data.train.shape,

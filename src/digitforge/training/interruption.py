@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -34,8 +35,9 @@ class Interruption:
     def error(self, folder: Path, verb: str = "train") -> InterruptionError:
         """What ends the run, or whatever a verb had under way, with the way on."""
         assert self.asked is not None
+        place = shlex.quote(str(folder))
         return InterruptionError(
-            f"stopped; everything so far is saved in {folder}: go on with `digitforge {verb} --out {folder} --resume`",
+            f"stopped; everything so far is saved in {folder}: go on with `digitforge {verb} --out {place} --resume`",
             128 + self.asked,
         )
 
@@ -71,8 +73,9 @@ def ends_at_once(folder: Path) -> Iterator[None]:
     except BaseException:
         if not asked:
             raise
+        place = shlex.quote(str(folder))
         raise InterruptionError(
-            f"stopped; go on from what is saved in {folder} with `digitforge train --out {folder} --resume`",
+            f"stopped; go on from what is saved in {folder} with `digitforge train --out {place} --resume`",
             128 + asked[0],
         ) from None
     finally:

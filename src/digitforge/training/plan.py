@@ -12,7 +12,7 @@ from torch import Tensor
 from digitforge import __version__
 from digitforge.card import Card, CardData, CardLatent
 from digitforge.data import DataSet, Digits
-from digitforge.errors import DataError, ModelError
+from digitforge.errors import DataError, ModelError, RecipeError
 from digitforge.randomness import stream
 from digitforge.recipe import Recipe
 from digitforge.sections import Interval
@@ -122,7 +122,10 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
         held_out = held_out.only(labels) if held_out is not None and held_out.counts[labels].any() else None
     if recipe.data.count:
         if recipe.data.count > len(train):
-            raise DataError(f"data.count asks for {recipe.data.count} images, and there are {len(train)}")
+            raise DataError(
+                f"data.count asks for {recipe.data.count:,} images, and there are {len(train):,}; set data.count to as "
+                "many or fewer, or to 0 for all"
+            )
         train = train.subset(recipe.data.count, stream(recipe.training.seed, "subset"))
     compute = resolve_compute(recipe.compute)
     settled = recipe.data.model_copy(update={"sha256": data.train.sha256})
@@ -150,7 +153,12 @@ def with_images(plan: Plan, images: int) -> Plan:
     Accuracies and figures come with every so many ticks, so that no tick is cut short by them.
     """
     recipe = plan.recipe
-    images = max(images, recipe.training.batch_size)
+    images, alone = max(images, recipe.training.batch_size), recipe.training.pretrain_images
+    if images <= alone:
+        raise RecipeError(
+            f"all {images:,} images would be D's first phase (training.pretrain_images = {alone:,}), and G would never "
+            "learn; ask for more images, or set training.pretrain_images=0"
+        )
     intervals = {
         key: Interval.parse(getattr(recipe.record, key)).in_images(images, plan.epoch_images) for key in RECORDS
     }

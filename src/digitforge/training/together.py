@@ -192,5 +192,5 @@ def _with_lengths(plans: Sequence[Plan], fabric: Fabric) -> list[Plan]:
     def probe(batch_size: int) -> Callable[[], None]:
         return Team([Trainer(throw_away(plan, batch_size), fabric) for plan in timed]).step
 
-    budget = images_in(timed[0].recipe.training, probe, fabric) if timed else 0
+    budget = images_in(timed[0].recipe, probe, fabric) if timed else 0
     return [with_images(plan, plan.recipe.training.images or budget) for plan in plans]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from lightning_fabric import Fabric
 
 from digitforge.data import DataSet, Progress, load_data
-from digitforge.errors import OutputError, RunError, WriteError
+from digitforge.errors import OutputError, RecipeError, RunError, WriteError
 from digitforge.files import unwritable, write_whole
 from digitforge.holding import held
 from digitforge.recipe import Recipe, full_key, load_recipe
@@ -18,7 +19,7 @@ from digitforge.runs import RunFolder, is_taken, new_run_folder
 from digitforge.sections import Interval
 from digitforge.sheets import png_bytes
 from digitforge.training.budget import images_in
-from digitforge.training.compute import start_fabric
+from digitforge.training.compute import resolve_compute, start_fabric
 from digitforge.training.finish import finish
 from digitforge.training.interruption import ends_at_once
 from digitforge.training.observers import Observer, Recorder, TensorBoard
@@ -96,6 +97,8 @@ def ask(
 
 def planned(asked: Recipe, data: DataSet, saved: Recipe | None, folder: RunFolder | None, resume: bool) -> Plan:
     """The plan of a run that is new or, where a saved recipe is given, goes on."""
+    if saved is not None and folder is not None:
+        _check_device(saved, folder)
     plan = make_plan(asked, data)
     if saved is not None and folder is not None:
         return lengthened(plan, saved, folder)
@@ -104,6 +107,17 @@ def planned(asked: Recipe, data: DataSet, saved: Recipe | None, folder: RunFolde
             folder.read_recipe()  # raises, as it holds none
         new_run_folder(folder.path, asked)  # refuses a folder that is taken before any time is spent
     return plan
+
+
+def _check_device(saved: Recipe, folder: RunFolder) -> None:
+    """Raise RunError where a run began on a device that this machine lacks: on another one it would be another run."""
+    try:
+        resolve_compute(saved.compute)
+    except RecipeError as error:
+        raise RunError(
+            f"the run in {folder.path} began on {saved.compute.device} and goes on only there ({error}); begin another "
+            f"one with its settings: `digitforge train {shlex.quote(str(folder.recipe))} --device auto --out FOLDER`"
+        ) from None
 
 
 def lengthened(plan: Plan, saved: Recipe, folder: RunFolder) -> Plan:
@@ -130,9 +144,9 @@ def length_of(recipe: Recipe) -> int:
 
 def set_length(plan: Plan, fabric: Fabric) -> Plan:
     """The plan with its length in images: a time budget is probed, and every process takes the first one's count."""
-    training = plan.recipe.training
-    if training.seconds is not None:
-        return with_images(plan, images_in(training, lambda size: Trainer(throw_away(plan, size), fabric).step, fabric))
+    if plan.recipe.training.seconds is not None:
+        images = images_in(plan.recipe, lambda size: Trainer(throw_away(plan, size), fabric).step, fabric)
+        return with_images(plan, images)
     return with_images(plan, length_of(plan.recipe))
 
 
@@ -173,7 +187,7 @@ def says_what_is_kept(plan: Plan, folder: RunFolder) -> Iterator[None]:
         kept = f"its state after {images:,} images is kept" if saved else "nothing is saved yet"
         raise OutputError(
             f"{known.fault}; the run has ended, {kept}: once there is room and the disk is well, go on with "
-            f"`digitforge train --out {folder.path} --resume`"
+            f"`digitforge train --out {shlex.quote(str(folder.path))} --resume`"
         ) from error
 
 

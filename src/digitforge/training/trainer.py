@@ -44,6 +44,8 @@ from digitforge.training.schedule import rate_factor
 from digitforge.training.setup import COUNTS, give_clusters, new_state
 from digitforge.training.step import STEPS, pretraining_step
 
+_ASKED_EVERY = 20  # steps after which several processes agree whether a signal has asked them to stop
+
 
 class Trainer:
     """One run's loop over images seen, from its first step or from a checkpoint."""
@@ -79,7 +81,9 @@ class Trainer:
                 start = time.perf_counter()
                 self.step()
                 is_tick = self.tell(observers, time.perf_counter() - start)
-                if is_tick and time.monotonic() - last_saved > plan.recipe.record.checkpoint_seconds:
+                if is_tick and self.fabric.broadcast(
+                    time.monotonic() - last_saved > plan.recipe.record.checkpoint_seconds
+                ):
                     self.save(folder)
                     last_saved = time.monotonic()
                 if self._agrees_to_stop(interruption, at_tick=is_tick):
@@ -107,8 +111,13 @@ class Trainer:
         return tick is not None
 
     def save(self, folder: RunFolder) -> None:
-        """Write a checkpoint, then let the older ones go; raises DivergenceError where they are the better ones."""
+        """Write a checkpoint, then let the older ones go; raises DivergenceError where they are the better ones.
+
+        Of several processes all call it, and the first one writes, with the losses of all since the last line.
+        """
         self._check_numbers()
+        if self.fabric.world_size > 1:
+            self.state.sums.copy_(from_all_processes(self.state.sums).mean(0))
         if self.fabric.is_global_zero:
             save_checkpoint(folder.checkpoint(self.state.step), self.state)
             folder.drop_old_checkpoints()
@@ -233,10 +242,10 @@ class Trainer:
         return tuple(findings)
 
     def _agrees_to_stop(self, interruption: Interruption, at_tick: bool) -> bool:
-        """Whether a signal ends the run after this step; several processes ask the first one, once a tick."""
+        """Whether a signal ends the run after this step; several processes ask the first one, every few steps."""
         if self.fabric.world_size == 1:
             return interruption.asked is not None
-        if not at_tick:
+        if not at_tick and self.state.step % _ASKED_EVERY:
             return False
         interruption.asked = self.fabric.broadcast(interruption.asked)
         return interruption.asked is not None
