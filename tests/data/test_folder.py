@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from digitforge.data import read_path
 from digitforge.errors import DataError
@@ -102,6 +102,19 @@ def png_header(width: int, height: int) -> bytes:
         + struct.pack(">I", zlib.crc32(data))
         + end
     )
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "webp"])
+def test_a_photo_that_lies_on_its_side_is_put_upright(tmp_path: Path, kind: str) -> None:
+    path = draw(tmp_path / "0" / f"photo.{kind}", (20, 40), ink=0)
+    with Image.open(path) as plain:
+        lying = plain.copy()
+    lying.paste(255, (0, 0, 10, 20))  # its left quarter, which is the upper one of the upright photo
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    lying.save(path, exif=exif)
+    (image,) = read_path(tmp_path).train.images[:, 0]
+    assert image[0].mean() > 200 > 50 > image[-1].mean()
 
 
 @pytest.mark.parametrize("side", [5_000, 12_000, 60_000])

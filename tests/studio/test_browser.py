@@ -195,6 +195,27 @@ def test_a_click_before_the_view_is_filled_waits_for_it(page: sync_api.Page, stu
     assert page.is_hidden("#trouble")
 
 
+def test_a_recipe_brings_its_data_and_the_skip_link_leaves_the_view(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#train")
+    page.select_option("#recipe", "express-svhn")
+    assert page.input_value("#data") == "svhn"
+    page.goto(f"{studio.address}#generate/tiny-5")
+    page.wait_for_selector("#drawn .tile")
+    page.focus(".skip")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "view"
+    assert page.is_visible("#generate")
+
+
+def test_the_list_of_runs_keeps_the_focus(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#train")
+    page.focus("#runs a")
+    with page.expect_response("**/api/runs"):  # which is asked for again and again
+        pass
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.activeElement.closest('#runs') !== null")
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_sticks_out_at_the_side(page: sync_api.Page, studio: Studio, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})

@@ -123,6 +123,17 @@ def test_a_run_that_is_pausing_is_not_disturbed_again(stage: Stage) -> None:
     assert last_words(stage.shelf.log(name)).startswith("digitforge: stopped")
 
 
+def test_a_run_that_takes_long_to_save_is_asked_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digitforge.studio.trainings._PATIENCE", 0.0)
+    name = stage.trainings.start(TrainingWish())
+    write_run(stage.shelf.path / name)
+    for _ in range(2):
+        stage.trainings.pause(name)
+    worker = read_worker(stage.shelf.record(name))
+    assert worker is not None and worker.wait(10)
+    assert last_words(stage.shelf.log(name)).startswith("digitforge: stopped")
+
+
 def test_a_paused_run_goes_on(stage: Stage) -> None:
     name = stage.trainings.start(TrainingWish())
     write_run(stage.shelf.path / name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digitforge.data.digits import Images
 from digitforge.data.raw import RawPart, Size, resize_note, resize_picture, target_size
@@ -21,6 +21,8 @@ from digitforge.errors import DataError
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
 # Named, since Pillow would go by the content alone, and for some kinds, such as PostScript, start another program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+LYING = (5, 6, 7, 8)  # orientations in a camera's metadata that change height for width
+_TURNED = "TIFF"  # the format whose images Pillow turns itself
 MAX_PIXELS = 4096 * 4096  # of one image: digits are crops; a few kilobytes can unpack to gigabytes
 # What Pillow's readers raise on garbled bytes.
 DAMAGE = (OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, struct.error, zlib.error)
@@ -85,7 +87,10 @@ def _survey_picture(path: Path, class_name: str) -> _Picture:
     with _opened(path) as picture:
         picture.verify()  # the check sums of a PNG's parts, which Pillow passes over as it unpacks them
     with _opened(path) as picture:
-        return _Picture(path, class_name, (picture.height, picture.width), _is_grey(picture))
+        height, width = picture.height, picture.width
+        if picture.format != _TURNED and picture.getexif().get(ExifTags.Base.Orientation) in LYING:
+            height, width = width, height
+        return _Picture(path, class_name, (height, width), _is_grey(picture))
 
 
 @contextmanager
@@ -131,7 +136,10 @@ def _load(folder: Path, pictures: Sequence[_Picture], channels: int, size: Size,
 def _load_pixels(found: _Picture, channels: int, size: Size) -> Images:
     """The pixels of one image file: uint8 [C, H, W]."""
     with _opened(found.path) as picture:
-        fitting = _to_eight_bit(picture, found.path).convert("L" if channels == 1 else "RGB")
+        fitting = _to_eight_bit(picture, found.path)
+        if picture.format != _TURNED:
+            fitting = ImageOps.exif_transpose(fitting)
+        fitting = fitting.convert("L" if channels == 1 else "RGB")
         if found.size != size:
             fitting = resize_picture(fitting, size)
         return np.asarray(fitting, np.uint8).reshape(*size, channels).transpose(2, 0, 1)

@@ -66,7 +66,7 @@ def start(
     """
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "digitforge", *words],
+            [sys.executable, "-P", "-m", "digitforge", *words],  # -P: no file in the folder is taken for a module
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,

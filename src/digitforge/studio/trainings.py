@@ -38,7 +38,7 @@ class Trainings:
         self._shelf = shelf
         self._environment = dict(environment)
         self._children: list[subprocess.Popen[bytes]] = []
-        self._interrupted: dict[int, float] = {}  # when, by process; a second signal would end it before it has saved
+        self._interrupted: set[tuple[int, float]] = set()  # by process; a second signal would end it before it saved
         self._starting = Lock()
         self._looked, self._is_at_work = -_LOOK, False
 
@@ -50,8 +50,8 @@ class Trainings:
         return worker if worker is not None and worker.is_alive() else None
 
     def is_pausing(self, worker: Worker) -> bool:
-        """Whether a process has been asked to save and end, and may still be about it."""
-        return time.monotonic() - self._interrupted.get(worker.pid, -_PATIENCE) < _PATIENCE
+        """Whether a process has been asked to save and end, which it is about as long as it lives."""
+        return (worker.pid, worker.born) in self._interrupted
 
     def is_anyone_at_work(self) -> bool:
         """Whether any run is being worked on, as of a second ago."""
@@ -120,7 +120,7 @@ class Trainings:
 
     def _interrupt(self, worker: Worker) -> None:
         if not self.is_pausing(worker):
-            self._interrupted[worker.pid] = time.monotonic()
+            self._interrupted.add((worker.pid, worker.born))
             worker.interrupt()
 
     def _training(self, name: str) -> Worker:

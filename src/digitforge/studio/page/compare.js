@@ -7,6 +7,7 @@ const MOST = 6; // runs, as the server allows
 const FIRST = 2; // chosen when the view is opened
 const MARGIN = 48; // pixels under the report
 const PROMISE = "The same page as digitforge compare writes.";
+const UNDRAWN = "the report could not be drawn; look at what digitforge studio says in its terminal.";
 
 let isBuilt = false;
 
@@ -43,12 +44,27 @@ function compare(event) {
 /** Shows the report, or why there is none. */
 function arrived() {
   const page = at("report").contentDocument;
-  if (!page || page.URL === "about:blank") return;
+  if (page?.URL === "about:blank") return;
+  if (!page) { // a browser's own page, as nobody answered
+    at("report").hidden = true;
+    at("compare-hint").textContent = "";
+    showTrouble(UNDRAWN);
+    return;
+  }
   const isReport = page.contentType === "text/html";
   at("report").hidden = !isReport;
   at("compare-hint").textContent = isReport ? PROMISE : "";
   if (isReport) fit();
-  else showTrouble(JSON.parse(page.body.textContent).error);
+  else showTrouble(refusal(page.body.textContent));
+}
+
+/** What a refusal says, which is JSON where the studio wrote it. */
+function refusal(text) {
+  try {
+    return JSON.parse(text).error ?? UNDRAWN;
+  } catch {
+    return UNDRAWN;
+  }
 }
 
 /** Gives the report all its height, so that the page scrolls and not a window in it. */

@@ -69,15 +69,19 @@ export function whenQuiet(act, milliseconds = 120) {
 /** A function of which only the newest call counts: `work(signal)` is given up when it is called again. */
 export function newestOnly(work) {
   let running = new AbortController();
+  let hasTrouble = false; // of its own, which alone it takes away
   return async (...given) => {
     running.abort();
     running = new AbortController();
     const mine = running;
     try {
       await work(mine.signal, ...given);
-      if (!mine.signal.aborted) showTrouble("");
+      if (!mine.signal.aborted && hasTrouble) showTrouble("");
+      if (!mine.signal.aborted) hasTrouble = false;
     } catch (error) {
-      if (!mine.signal.aborted) showTrouble(error.message);
+      if (mine.signal.aborted) return;
+      hasTrouble = true;
+      showTrouble(error.message);
     }
   };
 }

@@ -1,7 +1,7 @@
 // The view Explore: walk through latents, go between two digits, and ask the discriminator.
 
 import { ask } from "./api.js";
-import { anySeed, at, fillSelect, make, newestOnly, whenQuiet } from "./dom.js";
+import { anySeed, at, fillSelect, make, newestOnly, showTrouble, whenQuiet } from "./dom.js";
 import { openEye, saidOpinion } from "./eye.js";
 import { chooseModel } from "./models.js";
 import { cut, tilesOf } from "./tiles.js";
@@ -13,6 +13,8 @@ let model = null;
 let isBuilt = false;
 let place = { x: 0, y: 0, seed: 0 };
 let ways = { seed: 0, answer: null };
+let isLooking = false;
+let isAsked = false; // to look once more
 
 /** Shows the view, with the model that the address names. */
 export async function openExplore(wanted) {
@@ -22,7 +24,10 @@ export async function openExplore(wanted) {
 
 function build() {
   isBuilt = true;
-  at("explored").addEventListener("change", () => take(at("explored").value));
+  at("explored").addEventListener("change", () => take(at("explored").value).catch((error) => {
+    if (model) at("explored").value = model.name; // which is what is still shown
+    showTrouble(error.message);
+  }));
   at("walk-digit").addEventListener("change", look);
   at("stride").addEventListener("input", whenQuiet(look));
   at("elsewhere").addEventListener("click", () => {
@@ -50,6 +55,9 @@ async function take(wanted) {
   fillSelect(at("start"), digits, digits.includes(at("start").value) ? at("start").value : digits[3 % digits.length]);
   fillSelect(at("end"), digits, digits.includes(at("end").value) ? at("end").value : digits[8 % digits.length]);
   place = { ...place, x: 0, y: 0 };
+  ways.answer = null;
+  at("between").replaceChildren();
+  at("between-hint").textContent = digits.length ? "" : "This model can’t be asked for a digit.";
   await Promise.all([look(), digits.length ? go() : null, openEye(model)]);
 }
 
@@ -59,7 +67,19 @@ function step(right, down) {
   look();
 }
 
-const look = newestOnly(async (signal) => {
+/** Looks around; while an answer is awaited only the newest place is remembered, as a held key asks for many. */
+async function look() {
+  isAsked = true;
+  if (isLooking) return;
+  isLooking = true;
+  while (isAsked) {
+    isAsked = false;
+    await lookAround();
+  }
+  isLooking = false;
+}
+
+const lookAround = newestOnly(async (signal) => {
   const wish = { model: model.name, digit: at("walk-digit").value || null, stride: at("stride").value, ...place };
   const answer = await ask("walk", wish, signal);
   const middle = (answer.count - 1) / 2;

@@ -1,7 +1,7 @@
 // The view Generate: digits and numbers from a model, to look at and to take away.
 
 import { address, ask } from "./api.js";
-import { anySeed, at, chosenChips, fillChips, newestOnly, said, whenQuiet } from "./dom.js";
+import { anySeed, at, chosenChips, fillChips, newestOnly, said, showTrouble, whenQuiet } from "./dom.js";
 import { chooseModel, saidModel } from "./models.js";
 import { tilesOf } from "./tiles.js";
 
@@ -27,7 +27,10 @@ function build() {
     at("seed").value = anySeed();
     redraw();
   });
-  at("model").addEventListener("change", () => take(at("model").value));
+  at("model").addEventListener("change", () => take(at("model").value).catch((error) => {
+    if (model) at("model").value = model.name; // which is what is still shown
+    showTrouble(error.message);
+  }));
   at("wish").addEventListener("submit", (event) => {
     event.preventDefault();
     redraw();
@@ -69,6 +72,14 @@ const drawNumber = newestOnly(async (signal) => {
   if (!isThere) {
     at("written").replaceChildren();
     at("number-hint").textContent = "Nothing typed yet.";
+    return;
+  }
+  const known = model.can_choose ? model.labels : [];
+  const unknown = [...text].filter((digit) => !known.includes(digit));
+  if (unknown.length) {
+    at("take-number").toggleAttribute("aria-disabled", true);
+    at("written").replaceChildren();
+    at("number-hint").textContent = known.length ? `This model draws ${known.join(", ")}, and no ${unknown[0]}.` : "This model can’t be asked for a digit.";
     return;
   }
   const wish = { model: model.name, text, ...chance() };

@@ -27,4 +27,8 @@ async function show() {
 }
 
 addEventListener("hashchange", show);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names the view, which stays
+  at("view").focus();
+});
 await show();

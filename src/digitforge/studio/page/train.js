@@ -2,7 +2,7 @@
 
 import { ask, tell } from "./api.js";
 import { at, chosenChips, fillChips, fillSelect, make, saidImages, showTrouble } from "./dom.js";
-import { unwatch, watch } from "./watched.js";
+import { recheck, unwatch, watch } from "./watched.js";
 
 const LENGTHS = [["15", "15 s"], ["60", "1 min"], ["300", "5 min"], ["900", "15 min"], ["3600", "1 h"], ["", "as the recipe says"]];
 const STATES = {
@@ -13,6 +13,7 @@ const REFRESH = 4000; // milliseconds between two looks at the list of runs
 
 let choices = null;
 let watched = "";
+let listed = ""; // the runs as they were last told
 
 /** Shows the view, with a run to watch if the address names one. */
 export async function openTrain(run) {
@@ -31,7 +32,10 @@ async function fillForm() {
   fillSelect(at("data"), choices.data.map((each) => [each.name, each.name]), "mnist");
   fillChips(at("lengths"), "radio", "seconds", LENGTHS, ["60"]);
   fillChips(at("run-digits"), "checkbox", "digits", [..."0123456789"].map((digit) => [digit, digit]));
-  at("recipe").addEventListener("change", explain);
+  at("recipe").addEventListener("change", () => {
+    at("data").value = chosenRecipe().data; // what it was made for
+    explain();
+  });
   at("data").addEventListener("change", explain);
   at("new-run").addEventListener("submit", begin);
   explain();
@@ -40,8 +44,10 @@ async function fillForm() {
   }, REFRESH);
 }
 
+const chosenRecipe = () => choices.recipes.find((each) => each.name === at("recipe").value);
+
 function explain() {
-  const recipe = choices.recipes.find((each) => each.name === at("recipe").value);
+  const recipe = chosenRecipe();
   const data = choices.data.find((each) => each.name === at("data").value);
   const origin = recipe.document === "ours" ? "Our own" : `From document ${recipe.document}`;
   at("recipe-hint").textContent = `${recipe.summary}. ${origin}.`;
@@ -77,6 +83,15 @@ async function begin(event) {
 
 async function listRuns() {
   const runs = await ask("runs");
+  const state = runs.find((run) => run.name === watched)?.state;
+  if (state) recheck(state);
+  const told = JSON.stringify(runs);
+  if (told === listed) { // else a link that has the focus would lose it
+    mark();
+    return runs;
+  }
+  listed = told;
+  const focused = at("runs").contains(document.activeElement) ? document.activeElement.hash : "";
   const items = runs.map((run) => {
     const link = make("a", { href: `#train/${run.name}` }, make("span", { className: "name", textContent: run.name }), " ", pill(run.state));
     const what = run.recipe ? `${run.recipe} on ${run.data}, ${saidImages(run)} images` : run.problem;
@@ -84,6 +99,7 @@ async function listRuns() {
   });
   if (!items.length) items.push(make("li", { className: "hint", textContent: "None yet: start one above." }));
   at("runs").replaceChildren(...items);
+  [...at("runs").querySelectorAll("a")].find((link) => focused && link.hash === focused)?.focus();
   mark();
   return runs;
 }
@@ -91,6 +107,7 @@ async function listRuns() {
 function mark() {
   for (const link of at("runs").querySelectorAll("a")) {
     if (link.hash === `#train/${watched}`) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
   }
 }
 

@@ -1,6 +1,6 @@
 // The run that is watched: its picture growing from noise to digits, its curves, and what it says of itself.
 
-import { address, tell } from "./api.js";
+import { address, ask, tell } from "./api.js";
 import { chart, key } from "./charts.js";
 import { at, make, said, saidImages, saidTime, showTrouble } from "./dom.js";
 import { pill } from "./train.js";
@@ -22,6 +22,7 @@ const WAITING = {
   elsewhere: "Another program trains this run; it can be watched here, and steered there.",
 };
 const AWAY = "the studio does not answer. What trains goes on; start digitforge studio again to see it.";
+const CROWDED = "too many pages watch at once; close one, and reload this one.";
 
 let source = null; // the stream of events that is listened to
 let name = "";
@@ -33,11 +34,16 @@ let changed = () => {};
 /** Watches a run until another one is watched; `whenChanged` is called when its state is another. */
 export function watch(wanted, whenChanged) {
   changed = whenChanged;
-  if (wanted === name && source) return;
+  if (wanted === name && source && source.readyState !== EventSource.CLOSED) return;
   unwatch();
   name = wanted;
   build();
   listen();
+}
+
+/** Listens again where a run that was told in full has another state by now, as where somebody else goes on with it. */
+export function recheck(state) {
+  if (run && run.state !== state && source?.readyState === EventSource.CLOSED && !document.hidden) listen();
 }
 
 /** Watches nothing. */
@@ -58,9 +64,19 @@ function listen() {
   source?.close();
   source = new EventSource(address(`runs/${name}/events`));
   let isAway = false;
-  source.onerror = () => { // it goes on trying by itself
+  const mine = source;
+  source.onerror = async () => { // it goes on trying by itself, unless it was refused
     isAway = true;
-    showTrouble(AWAY);
+    if (mine.readyState !== EventSource.CLOSED) {
+      showTrouble(AWAY);
+      return;
+    }
+    try {
+      await ask(`runs/${name}`);
+      if (mine === source) showTrouble(CROWDED);
+    } catch (error) {
+      if (mine === source) showTrouble(error.message);
+    }
   };
   source.onopen = () => {
     if (isAway) showTrouble("");
@@ -159,7 +175,8 @@ async function steer(verb, button) {
     await tell(`runs/${name}/${verb}`);
     showTrouble("");
     if (run.state === "starting") { // it had not begun, and is gone
-      location.hash = "train";
+      if (location.hash === "#train") dispatchEvent(new HashChangeEvent("hashchange")); // shown anew all the same
+      else location.hash = "train";
       return;
     }
   } catch (error) {

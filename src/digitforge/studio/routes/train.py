@@ -37,7 +37,10 @@ def choices() -> dict[str, Any]:
     """What can be trained, on what, and the bounds of what can be asked."""
     recipes = [load_recipe(name) for name in recipe_names()]
     return {
-        "recipes": [{"name": each.name, "summary": each.summary, "document": each.document} for each in recipes],
+        "recipes": [
+            {"name": each.name, "summary": each.summary, "document": each.document, "data": each.data.name}
+            for each in recipes
+        ],
         "data": [
             {"name": each.name, "description": each.description, "is_here": each.is_cached} for each in catalogue()
         ],
