@@ -6,6 +6,7 @@ import hashlib
 import io
 import tracemalloc
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,9 @@ def labels_of(part: str) -> np.ndarray:
     return np.arange(COUNTS[part]) % 10
 
 
+@cache
 def mat_bytes(part: str) -> bytes:
+    """A part's file, always the same: SciPy writes the second of its making into the header."""
     stream = io.BytesIO()
     y = np.where(labels_of(part) == 0, 10, labels_of(part)).astype(np.uint8)[:, None]
     savemat(stream, {"X": images_of(part).transpose(2, 3, 1, 0), "y": y}, do_compression=True)
