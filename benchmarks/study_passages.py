@@ -18,7 +18,9 @@ from typing import Any
 
 from digitforge.files import write_whole
 from digitforge.report.tables import Table
-from digitforge.studies.claims import CLAIMS, DATA
+from digitforge.studies.claims import CLAIMS, DATA, NEEDS
+from digitforge.studies.evidence import SEEDS
+from digitforge.studies.finding import Claim
 from digitforge.studies.growth import Growth, Moment
 from digitforge.studies.one_digit_findings import Group
 from digitforge.studies.one_digit_pages import growth_part
@@ -27,7 +29,11 @@ from recipe_speed import machine
 
 PICTURES = ROOT / "docs" / "images"
 CLAIMS_KEPT = ROOT / "benchmarks" / "results" / "claims.json"
-MINUTE = 60  # seconds
+SPEEDS = ROOT / "benchmarks" / "results" / "recipe_speed.json"
+MINUTE, HOUR = 60, 3600  # seconds
+MNIST_COUNT = 60_000  # training images
+WAITING = """What the others ask for, each by itself, and the hours of two cores at [these speeds](recipes.md); `--only KEY`
+trains it. Together they are less, as they share trainings, and a run of `--runs` is not trained again."""
 
 
 def main() -> None:
@@ -59,7 +65,29 @@ def tell_claims(results: Mapping[str, Any], folder: Path) -> None:
         if shown := finding["pictures"]:
             pictures = [f"![{one['alt']}](images/claims/{picture(one).name})" for one in shown]
             parts.append(table([[one["caption"] for one in shown], pictures]))
+    if waiting := [claim for claim in CLAIMS if claim.key not in findings]:
+        parts += ["#### Not told yet", WAITING, table([["key", "asks for", "hours"], *map(cost, waiting)])]
     write_passage("docs/studies.md", "what claims found", "\n\n".join(parts))
+
+
+def cost(claim: Claim) -> list[str]:
+    """What a claim that was not told asks for, with three seeds each, and the hours that two cores take for it."""
+    speeds = json.loads(SPEEDS.read_text("utf-8"))["recipes"]
+    asked, seconds = [], 0.0
+    for role in claim.roles:
+        need = NEEDS[role]
+        if not need.is_trained:
+            return [
+                f"`{claim.key}`",
+                f"runs of `{need.recipe}` on SVHN's own files, which it reads and never trains",
+                "-",
+            ]
+        images = need.asked(0).training.length(MNIST_COUNT)
+        assert images is not None  # needs say epochs or images
+        asked.append(f"{SEEDS} x {images:,} images of `{role}`")
+        seconds += SEEDS * images / speeds[need.recipe]["images_per_second"]
+    hours = f"{seconds / HOUR:.1f}" if asked else "-"
+    return [f"`{claim.key}`", ", ".join(asked) or "what digitforge does not measure", hours]
 
 
 def picture(shown: Mapping[str, str]) -> Path:
