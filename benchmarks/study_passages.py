@@ -32,8 +32,8 @@ CLAIMS_KEPT = ROOT / "benchmarks" / "results" / "claims.json"
 SPEEDS = ROOT / "benchmarks" / "results" / "recipe_speed.json"
 MINUTE, HOUR = 60, 3600  # seconds
 MNIST_COUNT = 60_000  # training images
-WAITING = """What the others ask for, each by itself, and the hours of two cores at [these speeds](recipes.md); `--only KEY`
-trains it. Together they are less, as they share trainings, and a run of `--runs` is not trained again."""
+WAITING = """What the others ask for, each by itself, and the hours of two cores at [these speeds](recipes.md);
+`--only KEY` trains it. Together they are less, as they share trainings, and a run of `--runs` is not trained again."""
 
 
 def main() -> None:
@@ -77,12 +77,10 @@ def cost(claim: Claim) -> list[str]:
     for role in claim.roles:
         need = NEEDS[role]
         if not need.is_trained:
-            return [
-                f"`{claim.key}`",
-                f"runs of `{need.recipe}` on SVHN's own files, which it reads and never trains",
-                "-",
-            ]
-        images = need.asked(0).training.length(MNIST_COUNT)
+            runs = f"runs of `{need.recipe}` on SVHN's own files, which a study reads and never trains"
+            return [f"`{claim.key}`", runs, "-"]
+        recipe = need.asked(0)
+        images = recipe.training.length(recipe.data.count or MNIST_COUNT)
         assert images is not None  # needs say epochs or images
         asked.append(f"{SEEDS} x {images:,} images of `{role}`")
         seconds += SEEDS * images / speeds[need.recipe]["images_per_second"]
