@@ -203,8 +203,9 @@ def _aligned(forge: Forge, classifier: Classifier, drawn: Measured, real: Real) 
 
 def _unread(forge: Forge, classifier: Classifier, real: Real) -> list[str]:
     """A note where the classifier reads few of the real images of the model's labels as what they are."""
-    wanted = [label for label, name in enumerate(real.train.digits.names) if name in forge.names]
-    share = float(_is_right(classifier, real.train.only(wanted)).mean())
+    digits = real.train.digits
+    wanted = [label for label, name in enumerate(digits.names) if name in forge.names]
+    share = float(_is_right(classifier, real.train)[np.isin(digits.labels, wanted)].mean())
     if share >= _READABLE:
         return []
     return [
