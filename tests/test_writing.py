@@ -116,7 +116,9 @@ def test_without_scipy_a_mat_file_is_refused_before_anything_is_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "scipy.io", None)  # an import of it now fails
-    with pytest.raises(DataError, match=r'takes SciPy, which is missing; pip install "digitforge\[train\]"'):
+    with pytest.raises(
+        DataError, match=r"takes SciPy, which is missing; pip install -c constraints\.txt '\.\[train\]'"
+    ):
         check(Order(tmp_path / "x.mat", 5, (3, 32, 32), DIGIT_NAMES, seed=0))
 
 

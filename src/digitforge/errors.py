@@ -1,6 +1,11 @@
 """The errors a user can meet: each is one sentence that says what was wrong, where, and the way on."""
 
 
+def to_install(extra: str) -> str:
+    """The way on where a package is missing that an extra of digitforge brings."""
+    return f"pip install -c constraints.txt '.[{extra}]', in the folder that digitforge was installed from"
+
+
 class DigitforgeError(Exception):
     """Something that digitforge itself failed to do; the command line ends with exit code 1."""
 

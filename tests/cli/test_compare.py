@@ -110,4 +110,4 @@ def test_a_plain_install_is_told_what_to_add(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "pip install 'digitforge[train]'" in complaint(capsys, "a/run")
+    assert "pip install -c constraints.txt '.[train]'" in complaint(capsys, "a/run")

@@ -17,9 +17,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "160")
 
 
-def test_the_list_names_every_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_names_every_data_set_and_where_they_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["data"]) == 0
     out = capsys.readouterr().out
+    assert f"kept in {tmp_path / 'cache'}\n" in out
     for entry in catalogue():
         assert entry.name in out
         assert f"{entry.train_count:,}" in out

@@ -115,4 +115,4 @@ def test_without_torch_the_way_to_it_is_named(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else name)
     assert main(["export", "tiny-5"]) == 2
-    assert "pip install 'digitforge[train]'" in capsys.readouterr().err
+    assert "pip install -c constraints.txt '.[train]'" in capsys.readouterr().err

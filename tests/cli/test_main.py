@@ -134,6 +134,18 @@ def test_help_is_no_error(capfd: pytest.CaptureFixture[str], command: str) -> No
     assert err == ""
 
 
+@pytest.mark.parametrize("command", ["train", "specialists"])
+def test_help_names_what_holds_where_nothing_is_said(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    assert main([command, "--help"]) == 0
+    out = capfd.readouterr().out
+    assert "[default: (express)]" in out
+    assert "[default: (runs/NAME-" in out
+    assert out.count("[default: (the recipe's)]") == 5  # data, digits, seed, device, precision
+
+
 def test_the_version_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert re.fullmatch(r"digitforge \S+\n", capfd.readouterr().out)

@@ -170,7 +170,7 @@ def test_without_the_extra_the_command_says_what_to_install(
     assert main(["train", "--images", "32"]) == 2
     err = capfd.readouterr().err
     assert f"training needs {missing}, " in err
-    assert "pip install 'digitforge[train]'" in err
+    assert "pip install -c constraints.txt '.[train]'" in err
     assert err.count("\n") == 1
     assert list(folder.iterdir()) == []
 

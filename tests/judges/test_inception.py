@@ -135,7 +135,7 @@ def install_package(monkeypatch: pytest.MonkeyPatch, build: object) -> None:
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
-    with pytest.raises(UserError, match=r"pip install 'digitforge\[inception\]'") as raised:
+    with pytest.raises(UserError, match=r"pip install -c constraints\.txt '\.\[inception\]'") as raised:
         inception_v3()
     assert "\n" not in str(raised.value)
 

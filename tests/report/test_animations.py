@@ -142,7 +142,7 @@ def test_what_is_no_place_for_an_animation_is_refused(tmp_path: Path, name: str)
 
 def test_a_missing_imageio_is_said_with_the_way_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(animations, "find_spec", lambda name: None)
-    with pytest.raises(OutputError, match=r"pip install 'digitforge\[train\]', or name a \.gif"):
+    with pytest.raises(OutputError, match=r"pip install -c constraints\.txt '\.\[train\]', .*; or name a \.gif"):
         check_path(tmp_path / "x.mp4")
     check_path(tmp_path / "x.gif")
 

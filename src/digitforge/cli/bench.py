@@ -30,7 +30,7 @@ _FORMS = {  # how a value is written, by its unit
 
 def bench(
     budget: Annotated[str, typer.Option(help="Time in training steps of the run at the end, such as 60s.")] = "60s",
-    seed: Annotated[int, typer.Option(help="Of that run.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the run at the end.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[Precision, typer.Option(help="auto, bf16 or 32 (plain float32).")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitforge.errors import OutputError, UserError
+from digitforge.errors import OutputError, UserError, to_install
 from digitforge.files import at_home
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ def _check_out(path: Path) -> None:
         )
     if not all(map(find_spec, _NEEDED)):
         raise UserError(
-            f"comparing needs {' and '.join(_NEEDED)}, which the plain install leaves out: "
-            "pip install 'digitforge[train]'"
+            f"comparing needs {' and '.join(_NEEDED)}, which the plain install leaves out: {to_install('train')}"
         )
     check_place(path)
 

@@ -49,7 +49,7 @@ def _print_list() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from digitforge.data import catalogue
+    from digitforge.data import cache_folder, catalogue
 
     table = Table("data set", "training", "test", "size", "here", "what it is")
     for entry in catalogue():
@@ -59,6 +59,7 @@ def _print_list() -> None:
         size = f"{height}x{width}x{channels}"
         table.add_row(entry.name, f"{entry.train_count:,}", test, size, here, entry.description)
     Console().print(table)
+    print(f"kept in {cache_folder()}")
 
 
 def _describe(loaded: DataSet) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitforge.errors import ModelError, OutputError, UserError
+from digitforge.errors import ModelError, OutputError, UserError, to_install
 from digitforge.files import at_home
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def evaluate(
         ),
     ] = None,
     count: Annotated[int, typer.Option(help="How many images to draw from each model.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of the images.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the images that are drawn.")] = 0,
     tstr: Annotated[
         bool, typer.Option("--tstr", help="Also train a classifier on the model's images and test it on real ones.")
     ] = False,
@@ -96,7 +96,7 @@ def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | 
     if not can_train:
         raise ModelError(
             f"no classifier here reads what {forge.path.name} draws, and training one needs what the plain install "
-            "leaves out: pip install 'digitforge[train]'"
+            f"leaves out: {to_install('train')}"
         )
     from digitforge.data import load_data
     from digitforge.judges.own_classifier import own_classifier

@@ -14,12 +14,14 @@ def interpolate(
     model: Annotated[
         Path | None, typer.Argument(help="A run folder or a model file.", show_default="the pretrained model")
     ] = None,
-    start: Annotated[str | None, typer.Option("--from", help="The digit to start from.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="The digit to start from.", show_default="once through all digits")
+    ] = None,
     end: Annotated[
         str | None, typer.Option("--to", help="The digit to end with.", show_default="once through all digits")
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, other digits.")] = 0,
-    count: Annotated[int, typer.Option(help="How many paths, side by side.")] = 16,
+    count: Annotated[int, typer.Option(help="How many digits change, side by side.")] = 16,
     frames: Annotated[int, typer.Option(help="How many frames, there and back.")] = 60,
     out: Annotated[
         Path | None,

@@ -22,19 +22,45 @@ _NAMES_SHOWN = 10  # in one line
 
 
 def specialists(
-    recipe: Annotated[str | None, typer.Argument(help="A recipe's name or .toml file [default: express].")] = None,
-    data: Annotated[str | None, typer.Option(help="A data set's name, or a path to your own.")] = None,
-    digits: Annotated[str | None, typer.Option(help="A model for these labels alone, such as 3,5.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Each digit's time in training steps, such as 60s or 5m.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Each digit's passes over its own images.")] = None,
-    images: Annotated[int | None, typer.Option(help="Real images shown to each digit's discriminator.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random number.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder [default: runs/NAME-specialists-SEED].")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
-    precision: Annotated[Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).")] = None,
-    workers: Annotated[int | None, typer.Option(help="Digits trained at once [default: one a core; GPU: all].")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the job in --out.")] = False,
+    recipe: Annotated[str | None, typer.Argument(help="A recipe's name or .toml file.", show_default="express")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A data set's name, or a path to your own.", show_default="the recipe's")
+    ] = None,
+    digits: Annotated[
+        str | None, typer.Option(help="A model for these labels alone, such as 3,5.", show_default="the recipe's")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="Each digit's time in training steps, such as 60s or 5m.", show_default="the recipe's length"
+        ),
+    ] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="Each digit's passes over its own images, in the place of --budget.")
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(help="Real images shown to each digit's discriminator, in the place of --budget.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random number.", show_default="the recipe's")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/NAME-specialists-SEED")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the recipe, such as training.batch_size=64; may be given again.",
+        ),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="the recipe's")] = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).", show_default="the recipe's")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Digits trained at once.", show_default="one a core; GPU: all")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the job in --out, or begin it if there is none.")
+    ] = False,
 ) -> None:
     """Train one model per digit, side by side; one file of them all."""
     lengths = {"training.seconds": parse_budget(budget), "training.epochs": epochs, "training.images": images}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from digitforge.errors import UserError
+from digitforge.errors import UserError, to_install
 from digitforge.files import at_home
 
 _NEEDED = ("fastapi", "uvicorn", "psutil")  # of the extra `studio`
@@ -18,7 +18,9 @@ def studio(
     port: Annotated[
         int | None, typer.Option(help="Where it listens.", min=1, max=65535, show_default="8028, or a free one")
     ] = None,
-    host: Annotated[str, typer.Option(help="Who can reach it; 0.0.0.0 lets the whole network in.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets the whole network in, without a password.")
+    ] = "127.0.0.1",
     runs: Annotated[Path, typer.Option(help="The folder of runs.")] = Path("runs"),
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
 ) -> None:
@@ -26,8 +28,7 @@ def studio(
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise UserError(
-            f"the studio needs {', '.join(missing)}, which the plain install leaves out: "
-            "pip install 'digitforge[studio]'"
+            f"the studio needs {', '.join(missing)}, which the plain install leaves out: {to_install('studio')}"
         )
     from digitforge.studio.serve import is_local, serve
 

@@ -13,6 +13,7 @@ import typer
 
 from digitforge.cli.specialists import JobDisplay
 from digitforge.cli.train import need_training
+from digitforge.errors import UserError, to_install
 from digitforge.files import at_home
 
 if TYPE_CHECKING:
@@ -35,21 +36,27 @@ Cluster = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Train on t
 def one_digit(
     quick: Quick = False,
     data: DataName = "mnist",
-    digits: Annotated[str | None, typer.Option(help="Labels to compare.", show_default="1,3,8")] = None,
-    recipes: Annotated[str | None, typer.Option(help="Recipes to compare.", show_default="raschka,express")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Trainings of each.", show_default="3")] = None,
-    images: Annotated[int | None, typer.Option(help="Real images shown in each.", show_default="300,000")] = None,
+    digits: Annotated[str | None, typer.Option(help="Labels to compare.", show_default="1,3,8; 3 with --quick")] = None,
+    recipes: Annotated[
+        str | None, typer.Option(help="Recipes to compare.", show_default="raschka,express; express with --quick")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Trainings of each.", show_default="3; 2 with --quick")] = None,
+    images: Annotated[
+        int | None, typer.Option(help="Real images shown in each.", show_default="300,000; 6,000 with --quick")
+    ] = None,
     quality: Annotated[
         float | None,
         typer.Option(help="To be reached, in floors.", show_default="what the unconditional model reaches"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/study-one-digit")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder.", show_default="runs/study-one-digit, runs/study-one-digit-quick with --quick"),
+    ] = None,
     workers: Workers = None,
     cluster: Cluster = None,
 ) -> None:
     """Does a GAN for one digit alone learn faster, or better, than one for all digits?"""
     _check_installed()
-    from digitforge.errors import UserError
     from digitforge.studies.one_digit import FULL, QUICK, study_one_digit
 
     if quality is not None and quality <= 0:
@@ -74,18 +81,22 @@ def one_digit(
 def claims(
     quick: Quick = False,
     data: DataName = "mnist",
-    only: Annotated[str | None, typer.Option(help="Keys of claims, such as slow-d.", show_default="all")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Keys of claims, such as slow-d,pretraining.", show_default="all")
+    ] = None,
     runs: Annotated[
         Path | None,
         typer.Option(help="A folder of runs to read where they fit.", show_default="runs/gallery where it is there"),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/study-claims")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder.", show_default="runs/study-claims, runs/study-claims-quick with --quick"),
+    ] = None,
     workers: Workers = None,
     cluster: Cluster = None,
 ) -> None:
     """Hold what the documents claim against runs: those of a gallery, and trainings of what it lacks."""
     _check_installed()
-    from digitforge.errors import UserError
     from digitforge.studies.claims import FULL, QUICK, study_claims
 
     runs = runs and at_home(runs)
@@ -154,12 +165,10 @@ def _report(outcome: Outcome, place: Path) -> None:
 def _check_installed() -> None:
     from importlib.util import find_spec
 
-    from digitforge.errors import UserError
-
     need_training()
     if not all(map(find_spec, _NEEDED)):
         raise UserError(
-            f"studies need {' and '.join(_NEEDED)}, which the plain install leaves out: pip install 'digitforge[train]'"
+            f"studies need {' and '.join(_NEEDED)}, which the plain install leaves out: {to_install('train')}"
         )
 
 

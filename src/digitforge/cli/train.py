@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitforge.errors import RecipeError, UserError
+from digitforge.errors import RecipeError, UserError, to_install
 from digitforge.files import at_home
 
 if TYPE_CHECKING:
@@ -20,18 +20,38 @@ Precision = Literal["auto", "bf16", "32"]
 
 
 def train(
-    recipe: Annotated[str | None, typer.Argument(help="A recipe's name or .toml file [default: express].")] = None,
-    data: Annotated[str | None, typer.Option(help="A data set's name, or a path to your own.")] = None,
-    digits: Annotated[str | None, typer.Option(help="Train on these labels alone, such as 3,5.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Time in training steps, such as 60s, 5m or 2h.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the data set.")] = None,
-    images: Annotated[int | None, typer.Option(help="Real images shown to the discriminator.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random number.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/NAME-SEED].")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
-    precision: Annotated[Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    recipe: Annotated[str | None, typer.Argument(help="A recipe's name or .toml file.", show_default="express")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A data set's name, or a path to your own.", show_default="the recipe's")
+    ] = None,
+    digits: Annotated[
+        str | None, typer.Option(help="Train on these labels alone, such as 3,5.", show_default="the recipe's")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Time in training steps, such as 60s, 5m or 2h.", show_default="the recipe's length"),
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the data set, in the place of --budget.")] = None,
+    images: Annotated[
+        int | None, typer.Option(help="Real images shown to the discriminator, in the place of --budget.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random number.", show_default="the recipe's")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME-SEED")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of the recipe, such as training.batch_size=64; may be given again.",
+        ),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="the recipe's")] = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).", show_default="the recipe's")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, or begin it if there is none.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the whole recipe, and what it would take; train nothing.")
     ] = False,
@@ -109,7 +129,7 @@ def need_training() -> None:
     if missing:
         raise UserError(
             f"training needs {', '.join(missing)}, which the plain install leaves out: "
-            "pip install 'digitforge[train]' (the README says how to get a small, CPU-only PyTorch)"
+            f"{to_install('train')} (the README says how to get a small, CPU-only PyTorch)"
         )
 
 

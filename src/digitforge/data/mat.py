@@ -14,7 +14,7 @@ import numpy as np
 from digitforge.data.digits import Images, Labels
 from digitforge.data.matlab import NUMERIC, StoredArray, damaged, find_arrays
 from digitforge.data.raw import RawPart
-from digitforge.errors import DataError
+from digitforge.errors import DataError, to_install
 from digitforge.files import write_whole
 
 TRAIN_NAME, TEST_NAME = "train_32x32.mat", "test_32x32.mat"  # as SVHN's own files are called
@@ -73,7 +73,7 @@ def need_scipy() -> None:
     try:
         import scipy.io  # noqa: F401
     except ImportError as error:
-        raise DataError('writing .mat files takes SciPy, which is missing; pip install "digitforge[train]"') from error
+        raise DataError(f"writing .mat files takes SciPy, which is missing; {to_install('train')}") from error
 
 
 def _wanted(arrays: dict[str, StoredArray], name: str, kinds: tuple[str, ...], path: Path) -> StoredArray:

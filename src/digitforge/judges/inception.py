@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from digitforge.data.digits import DataSet, Digits, Images
 from digitforge.data.fetch import cache_folder, fetch_files, is_intact
 from digitforge.data.sources import Mirror, Progress, RemoteFile
-from digitforge.errors import DataError, ModelError, OutputError, UserError
+from digitforge.errors import DataError, ModelError, OutputError, UserError, to_install
 from digitforge.files import make_folder, write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.figure import Figure
@@ -128,7 +128,7 @@ def _imported() -> Callable[..., Any]:
     except ImportError as error:
         raise UserError(
             f"Inception's features need a package that is not installed ({error.name or error}): "
-            "pip install 'digitforge[inception]'"
+            f"{to_install('inception')}"
         ) from None
     except (RuntimeError, OSError):  # torchvision's compiled part does not fit
         raise UserError(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from digitforge.errors import OutputError
+from digitforge.errors import OutputError, to_install
 from digitforge.sheets import Picture, enlarged
 from digitforge.writing import check_place, write_file
 
@@ -58,7 +58,7 @@ def check_path(path: Path, suffixes: tuple[str, ...] = ANIMATED) -> None:
     if path.suffix.lower() == ".mp4" and not (find_spec("imageio") and find_spec("imageio_ffmpeg")):
         raise OutputError(
             f"{path} needs imageio and its ffmpeg, which the plain install leaves out: "
-            "pip install 'digitforge[train]', or name a .gif"
+            f"{to_install('train')}; or name a .gif"
         )
     check_place(path)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from digitforge.data import DataSet
-from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, UserError
+from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, UserError, to_install
 from digitforge.files import make_folder
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
@@ -105,7 +105,7 @@ def _settle(ray: Any, reference: Any, task: Task, hear: Callable[[Message], None
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
     if find_spec("ray") is None:
-        raise UserError("--cluster needs Ray, which the plain install leaves out: pip install 'digitforge[cluster]'")
+        raise UserError(f"--cluster needs Ray, which the plain install leaves out: {to_install('cluster')}")
     import ray
 
     try:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from digitforge.errors import UserError
+from digitforge.errors import UserError, to_install
 from digitforge.studio.bounds import MAX_COMPARED, RunName
 from digitforge.studio.guard import REPORT_POLICY
 from digitforge.studio.rooms import TheRooms
@@ -29,7 +29,7 @@ async def compare(
 
 def _report(shelf: Shelf, names: list[str]) -> str:
     if not all(map(find_spec, _NEEDED)):
-        raise UserError(f"comparing needs {' and '.join(_NEEDED)}: pip install 'digitforge[train]'")
+        raise UserError(f"comparing needs {' and '.join(_NEEDED)}: {to_install('train')}")
     from digitforge.report.page import report_page, shown_run
 
     return report_page([shown_run(shelf.run(name), name) for name in dict.fromkeys(names)])
