@@ -2,8 +2,10 @@
 
     python benchmarks/figure_noise.py [--parts 20] [--seeds 5]
 
-F is the Frechet distance of 10,000 real digits to the others: once for MNIST's own test part, and for random parts of
-all 70,000. The model is the pretrained one, 10,000 images a seed. Keeps both in benchmarks/results/figure_noise.json.
+F is the Frechet distance of 10,000 real digits to the others: once for MNIST's own test part, once for that with its
+labels weighted to the shares that they have in training, as a model that is told its labels draws them, and for random
+parts of all 70,000. The model is the pretrained one, 10,000 images a seed. Keeps all in
+benchmarks/results/figure_noise.json.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ import numpy as np
 from digitforge.classifier import Classifier
 from digitforge.data import load_data
 from digitforge.metrics.evaluate import evaluate
-from digitforge.metrics.frechet import frechet_distance, moments
-from digitforge.metrics.real import find_real
+from digitforge.metrics.frechet import Moments, frechet_distance, moments
+from digitforge.metrics.real import Measured, find_real
 from digitforge.randomness import stream
 from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, measured
 
@@ -58,7 +60,7 @@ def main() -> None:
 
 
 def floors(parts: int) -> dict[str, Any]:
-    """F of the test part, and of random parts of all digits."""
+    """F of the test part, as it is and with the labels' shares of training, and of random parts of all digits."""
     classifier = Classifier.load()
     real = find_real(load_data("mnist"), classifier)
     assert real.test is not None
@@ -67,8 +69,16 @@ def floors(parts: int) -> dict[str, Any]:
     for part in range(parts):
         order = stream(0, "parts of real digits", part).permutation(len(features))
         found.append(frechet_distance(moments(features[order[:PART]]), moments(features[order[PART:]])))
-    own = frechet_distance(moments(real.test.features), moments(real.train.features))
-    return {"test_part": own, "random_parts": spread(found)}
+    train = moments(real.train.features)
+    own = [frechet_distance(each, train) for each in (moments(real.test.features), at_shares(real.test, real.train))]
+    return {"test_part": own[0], "test_part_at_training_shares": own[1], "random_parts": spread(found)}
+
+
+def at_shares(part: Measured, other: Measured) -> Moments:
+    """The moments of a part in which each label has the share that it has in another."""
+    shares, counts = (each.digits.counts / len(each) for each in (other, part))
+    weights, wide = (shares / counts)[part.digits.labels], part.features.astype(np.float64)
+    return Moments(np.average(wide, axis=0, weights=weights), np.cov(wide.T, aweights=weights), len(part))
 
 
 def spread(values: list[float]) -> dict[str, float | int]:

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from digitforge.report.history import History
-from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, Quantity, measured, written
+from digitforge.report.quantities import (
+    FURTHER_FIGURES,
+    KEY_FIGURES,
+    PROPERTIES,
+    Quantity,
+    measured,
+    written,
+    written_real,
+)
 from digitforge.report.shown import ShownRun
 from passages import table
 
@@ -46,8 +54,7 @@ def figures_column(runs: Sequence[ShownRun], lengths: Sequence[Length]) -> dict[
     for quantity in _QUANTITIES:
         found = [one for run in runs if (one := measured(run.evaluation, quantity)) is not None]
         if found:
-            real = next((one.real for one in found if one.real is not None), None)
-            told = "" if real is None else written(real, quantity)
+            told = next((real for one in found if (real := written_real(one, quantity))), "")
             column[quantity.title] = [cell([one.value for one in found], quantity), told]
     return column
 

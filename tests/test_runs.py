@@ -155,12 +155,15 @@ def test_a_run_that_goes_back_forgets_what_came_later_and_what_is_half_written(f
         stream.write('{"images": 33')
     half_written = folder.sample(480).with_name(".0000000480.png.99-abcd.part")
     half_written.touch()
-    folder.rewind(160)
+    for step in (10, 20):
+        folder.checkpoint(step).touch()
+    folder.rewind(160, 10)
     assert folder.read_stats() == [stats_line(0), stats_line(160)]
     assert folder.stats.read_text().endswith("}\n")
     assert folder.samples() == [folder.sample(0), folder.sample(160)]
     assert sorted((folder.path / "snapshots").iterdir()) == [folder.snapshot(0), folder.snapshot(160)]
     assert not half_written.exists()
+    assert folder.checkpoints() == [folder.checkpoint(10)]
 
 
 def test_the_two_newest_checkpoints_are_kept(folder: RunFolder) -> None:

@@ -135,8 +135,36 @@ def test_a_folder_holds_one_png_an_image_named_by_number_and_label(tmp_path: Pat
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "digits").mkdir()
+    before = (tmp_path / "digits").stat().st_ino
     save(tmp_path / "digits", some_digits(3))
     assert len(leftovers(tmp_path / "digits")) == 3
+    assert (tmp_path / "digits").stat().st_ino == before  # it may be another disk, which is no folder to replace
+
+
+def test_an_empty_folder_behind_a_link_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "digits")
+    save(tmp_path / "link", some_digits(3))
+    assert (tmp_path / "link").is_symlink()
+    assert len(leftovers(tmp_path / "digits")) == 3
+    with pytest.raises(OutputError, match="exists already"):
+        save(tmp_path / "link", some_digits(3))
+
+
+def test_an_empty_folder_stays_empty_where_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "digits").mkdir()
+    rename, calls = Path.rename, []
+
+    def fail_at_last(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_at_last)
+    with pytest.raises(OutputError, match="No space left on device"):
+        save(tmp_path / "digits", some_digits(3))
+    assert leftovers(tmp_path) == ["digits"]
 
 
 def test_one_label_makes_a_grid_and_several_a_labelled_sheet(tmp_path: Path) -> None:

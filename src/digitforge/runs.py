@@ -178,14 +178,20 @@ class RunFolder:
         except OSError as error:
             raise unwritable(self.stats, error) from None
 
-    def rewind(self, images: int) -> None:
-        """Drop what was recorded after `images` images, and half-written files, so that a resumed run is whole."""
+    def rewind(self, images: int, step: int) -> None:
+        """Drop what was recorded after `images` images and saved after `step` steps, and half-written files.
+
+        So a resumed run is whole, and a later state that could not be read is not gone on from another time.
+        """
         kept = [_stats_line(line) for line in self.read_stats() if line["images"] <= images]
         write_whole(self.stats, "".join(kept).encode())
         for folder in ("samples", "snapshots"):
             for path in (self.path / folder).iterdir():
                 if path.stem.isdigit() and int(path.stem) > images:
                     path.unlink()
+        for path in self.checkpoints():
+            if path.stem.isdigit() and int(path.stem) > step:
+                path.unlink()
         for path in self.path.rglob(f".*{PART}"):
             path.unlink()
 

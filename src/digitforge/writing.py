@@ -135,14 +135,14 @@ def _kind(path: Path) -> str:
 
 
 def _check_place(path: Path) -> None:
-    """Try to make a file in the nearest folder above that exists; access rights alone don't tell on every system."""
+    """Try to make a file in the nearest folder that exists; access rights alone don't tell on every system."""
     with tempfile.TemporaryFile(dir=_nearest_folder(path)):
         pass
 
 
 def _nearest_folder(path: Path) -> Path:
-    """The nearest thing above a path that exists."""
-    return next(above for above in (*path.parents, Path()) if above.exists())
+    """Where something is written: the path itself if it is a folder, else the nearest thing above it that exists."""
+    return path if path.is_dir() else next(above for above in (*path.parents, Path()) if above.exists())
 
 
 @contextmanager
@@ -291,15 +291,27 @@ def _write_folder(order: Order, parts: Iterable[Digits]) -> list[Path]:
 
 @contextmanager
 def _folder_written_whole(path: Path) -> Iterator[Path]:
-    """A folder beside `path` that takes its place when the block ends well, and vanishes when it raises."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    """A folder that becomes `path` when the block ends well, and vanishes when it raises.
+
+    Where `path` is there already, it lies in it, since that may be a link or another disk, and moves its files up.
+    """
+    was_there = path.is_dir()
+    part = f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
+    beside = path / part if was_there else path.with_name(part)
     beside.mkdir()
+    moved: list[Path] = []
     try:
         yield beside
-        if path.exists():
-            path.rmdir()  # fails if something has been put there in the meantime
-        beside.rename(path)
+        if was_there:
+            for file in sorted(beside.iterdir()):
+                moved.append(path / file.name)
+                file.rename(moved[-1])
+            beside.rmdir()
+        else:
+            beside.rename(path)  # fails if something has been put there in the meantime
     except BaseException:
+        for file in moved:
+            file.unlink(missing_ok=True)
         shutil.rmtree(beside, ignore_errors=True)
         raise
 

@@ -99,6 +99,16 @@ def test_a_wrong_command_is_one_line_and_code_2(folder: Path, capfd: pytest.Capt
     assert contents(folder) == before
 
 
+@pytest.mark.parametrize("command", ["evaluate {} --count 10", "export {}", "animate {}", "train --data ./{}"])
+def test_a_name_that_no_disk_takes_is_the_users_mistake(
+    folder: Path, capfd: pytest.CaptureFixture[str], command: str
+) -> None:
+    name = "x" * 300
+    assert main(command.format(name).split()) == 2
+    err = capfd.readouterr().err
+    assert "unexpected" not in err and name in err and "name too long" in err.lower()
+
+
 @pytest.mark.parametrize(("command", "word"), [("generat", "generate"), ("generate --digits 3", "--digit")])
 def test_a_misspelt_word_is_met_with_the_right_one(capfd: pytest.CaptureFixture[str], command: str, word: str) -> None:
     assert main(command.split()) == 2

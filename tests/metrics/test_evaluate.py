@@ -14,6 +14,7 @@ from digitforge.data import DIGIT_NAMES, DataSet, Digits
 from digitforge.data.stacked import stack
 from digitforge.errors import DataError, ModelError, UserError
 from digitforge.forge import Forge
+from digitforge.metrics import details as details_module
 from digitforge.metrics import evaluate as evaluate_module
 from digitforge.metrics import reference as reference_module
 from digitforge.metrics.evaluate import evaluate
@@ -105,11 +106,28 @@ def test_a_distance_in_floors_is_of_no_more_images_than_the_floor(
     assert any("first 200 images" in note for note in found.notes)
 
 
-def test_fewer_images_than_the_floor_has_are_told(tmp_path: Path, classifier: Classifier, loads: list[str]) -> None:
+def test_fewer_images_than_the_floor_has_are_held_against_as_many(
+    tmp_path: Path, classifier: Classifier, loads: list[str]
+) -> None:
+    """Few images raise a distance: with 200 real ones the 100 drawn ones would look too far."""
+    found = evaluate(forge(tmp_path, classifier), count=100, classifier=classifier)
+    real = find_real(DataSet("tiny-data", TRAIN, TEST), classifier)
+    assert real.test is not None and found.ratio is not None and found.floor is not None
+    equal = frechet_distance(moments(real.test.some(100).features), moments(real.train.features))
+    assert equal > 1.05 * found.floor.value
+    assert found.ratio.value == pytest.approx(found.frechet.value / equal)
+    assert (found.ratio.n, found.ratio.real_n, found.floor.n) == (100, 100, 200)
+    assert any("over that of 100 held-out images" in note and "ask for 200" in note for note in found.notes)
+
+
+def test_fewer_images_than_a_floor_that_is_all_there_is_are_told(
+    tmp_path: Path, classifier: Classifier, loads: list[str]
+) -> None:
+    ship(DataSet("tiny-data", TRAIN, TEST), classifier)
     found = evaluate(forge(tmp_path, classifier), count=100, classifier=classifier, details=False)
-    assert found.ratio is not None
-    assert found.floor is not None
-    assert (found.ratio.value, found.ratio.n) == (pytest.approx(found.frechet.value / found.floor.value), 100)
+    assert found.ratio is not None and found.floor is not None
+    assert found.ratio.value == pytest.approx(found.frechet.value / found.floor.value)
+    assert (found.ratio.n, found.ratio.real_n) == (100, 200)
     assert any("from 100 images" in note and "ask for 200" in note for note in found.notes)
 
 
@@ -354,6 +372,23 @@ def test_labels_of_an_unconditional_model_are_those_that_are_read(
     assert {pair.original % 10 for pair in found.details.closest} <= {
         int(name) for name, count in found.histogram.drawn.items() if count
     }
+
+
+def test_images_read_as_a_label_that_the_data_lack_count_for_none_of_theirs(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two(digits: Digits) -> Digits:
+        kept = digits.only([3, 4])
+        return Digits(kept.images, kept.labels - 3, ("3", "4"))
+
+    has(monkeypatch, two(TRAIN), two(real_digits(600, 1)))
+    monkeypatch.setattr(details_module, "FEWEST_OF_A_LABEL", 2)
+    model = forge(tmp_path, classifier, conditional=False, names=["3", "4"], frequencies=[60, 60])
+    found = evaluate(model, count=100, classifier=classifier)
+    assert found.details is not None
+    of_label = {name: one.frechet.n for name, one in found.details.by_label.items()}
+    assert of_label == {name: found.histogram.drawn[name] for name in ("3", "4")}
+    assert 10 < sum(of_label.values()) < 90  # the others are read as eight other digits
 
 
 def test_few_images_have_the_key_figures_alone(tmp_path: Path, classifier: Classifier, loads: list[str]) -> None:

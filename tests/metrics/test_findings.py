@@ -146,3 +146,19 @@ def test_of_many_labels_too_few_are_a_finding_and_those_that_chance_leaves_out_a
     assert list(describe_labels(None, {str(label): int(count) for label, count in enumerate(fresh)}, data)) == []
     (found,) = describe_labels(None, {str(label): 10 for label in range(100)}, data)
     assert "100 of the labels" in found
+
+
+def test_few_held_out_images_make_no_finding_of_real_ones(
+    parts: list[Digits], real: Real, classifier: Classifier
+) -> None:
+    """Of 60 none seems a copy, and none may have a stray mark: fresh real ones, of which some do, are no worse."""
+    assert real.test is not None and real.nearest_to_test is not None
+    clean = np.flatnonzero(real.test.properties["stray"] == 0)[:60]
+    few = replace(real, test=real.test.take(clean), nearest_to_test=real.nearest_to_test.take(clean))
+    found, details = findings(parts[2], few, classifier)
+    assert not [finding for finding in found if finding.startswith(("memorised", "noisy"))]
+    assert details.copies is not None and details.stray_marks is not None
+    assert details.copies.value > 0 and details.stray_marks.value > 0
+    assert details.copies.real == pytest.approx(1 / 61)
+    assert (details.copies.real_n, details.stray_marks.real_n) == (60, 60)
+    assert [one for one in findings(faint_copies(parts), few, classifier)[0] if one.startswith("memorised: 100.0%")]

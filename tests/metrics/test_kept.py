@@ -29,6 +29,7 @@ def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forge:
     monkeypatch.setenv("DIGITFORGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(classifier_module, "PINNED", write_classifier(tmp_path / "classifier.onnx"))
     monkeypatch.setattr(evaluate_module, "load_data", lambda name, progress: DataSet(name, digits, digits))
+    monkeypatch.setattr(kept_module, "load_data", lambda name: DataSet(name, digits, digits))
     monkeypatch.setattr(kept_module, "COUNT", COUNT)
     plain = kept_module.evaluate
     monkeypatch.setattr(kept_module, "evaluate", lambda *given, **named: plain(*given, **named, count=COUNT))
@@ -43,8 +44,9 @@ def forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forge:
         (lambda table: {**table, "details": {key: table["details"][key] for key in ("kernel", "copies")}}, True),
         (lambda table: {**table, "details": None}, True),
         (lambda table: {**table, "count": COUNT + 1}, True),
+        (lambda table: {**table, "data_sha256": "ef" * 32}, True),
     ],
-    ids=["whole", "of an older release", "key figures alone", "of other images"],
+    ids=["whole", "of an older release", "key figures alone", "of other images", "of other data under the name"],
 )
 def test_only_a_whole_evaluation_is_used_again(
     forge: Forge, tmp_path: Path, change: Callable[[dict[str, Any]], dict[str, Any]], is_measured_again: bool

@@ -107,6 +107,21 @@ def test_every_run_has_a_label_and_a_colour_over_images_and_seconds(history: His
     assert figure_bytes(figure)
 
 
+@pytest.mark.parametrize(
+    ("counts", "names"),
+    [((500, 1000), ["a (n = 500)", "b (n = 1,000)"]), ((500, None), ["a", "b"]), ((500, 500), ["a", "b"])],
+)
+def test_runs_whose_distances_are_of_unequal_counts_say_of_how_many(
+    tmp_path: Path, counts: tuple[int | None, ...], names: list[str]
+) -> None:
+    runs = []
+    for name, count in zip("ab", counts, strict=True):
+        figures = None if count is None else {"frechet": 1.0, "n": count}
+        runs.append(read_history(write_run(tmp_path / name, [stats_line(100, 1, figures=figures)])))
+    legend = comparison_figure(runs).legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == names
+
+
 def test_a_comparison_has_a_row_for_what_any_run_measured(history: History, bare: History) -> None:
     assert "D's penalty" in titles(comparison_figure([bare, history]))
     assert titles(comparison_figure([bare])) == ["D's loss"]

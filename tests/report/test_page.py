@@ -239,6 +239,23 @@ def test_the_best_of_a_row_is_marked_whichever_way_is_good(tmp_path: Path) -> No
     assert ["training.batch_size", "16", "32"] in page.rows
 
 
+def test_a_seed_that_was_trained_again_is_no_other_seed(tmp_path: Path) -> None:
+    shown = [
+        shown_run(finished_run(tmp_path / name, seed), None, evaluation(frechet))
+        for name, seed, frechet in (("a", 1, 1.0), ("b", 2, 2.0), ("again", 1, 1.0))
+    ]
+    page = Page(report_page(shown))
+    together, _ = page.rows_of("Frechet distance ↓")
+    assert together[1].startswith("1.500 ± 0.707 ") and "2 seeds" in together[1]
+    assert together[2].startswith("1 ") and "seeds" not in together[2]
+
+
+def test_a_floor_of_other_counts_says_of_how_many(tmp_path: Path) -> None:
+    told = evaluation(9.0, floor={"value": 0.5, "n": 892})
+    page = Page(report_page([shown_run(finished_run(tmp_path / "a"), None, told)]))
+    assert page.row("Frechet distance")[-1] == "0.5000, n 892"
+
+
 @pytest.mark.parametrize(
     "changes",
     [

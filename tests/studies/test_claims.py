@@ -128,8 +128,8 @@ def plan(tmp_path: Path, *roles: str) -> list[Planned]:
     return plan_runs({role: NEEDS[role] for role in roles}, "mnist", MNIST, THREE, [tmp_path / "gallery"])
 
 
-def findings(tmp_path: Path, *keys: str) -> dict[str, Finding]:
-    outcome = study_claims(tmp_path / "study", only=keys, runs=tmp_path / "gallery", extent=THREE)
+def findings(tmp_path: Path, *keys: str, runs: str = "gallery") -> dict[str, Finding]:
+    outcome = study_claims(tmp_path / "study", only=keys, runs=tmp_path / runs, extent=THREE)
     return {finding.claim.key: finding for finding in outcome.findings}
 
 
@@ -524,6 +524,42 @@ def test_claims_told_of_before_stay_and_runs_of_the_study_serve_again(tmp_path: 
     table = json.loads((tmp_path / "study" / "results.json").read_text())
     assert [one["run"] for one in table["runs"]] == [f"dcgan-good-epochs-{seed}" for seed in SEEDS]
     assert table["runs"][0]["name"] == "dcgan-first-epochs-0, dcgan-good-epochs-0"
+
+
+def test_claims_told_from_runs_elsewhere_stay_where_others_are_looked_at(tmp_path: Path) -> None:
+    write_role(tmp_path, "dcgan-good-epochs", {10.0: evaluation(400.0, digits={"2": 40.0})} | ends(100)[0])
+    (before,) = findings(tmp_path, "good-after-30").values()
+    found = findings(tmp_path, "dense-layer", runs="nowhere")
+    assert found["good-after-30"].sentence == before.sentence
+    assert set(found) == {"good-after-30", "dense-layer"}
+    results = (tmp_path / "study" / "results.json").read_bytes()
+    (tmp_path / "gallery").rename(tmp_path / "moved")
+    with pytest.raises(
+        UserError, match=r"tells of good-after-30 from runs that are gone \(dcgan-good-epochs-2\).*--runs"
+    ):
+        findings(tmp_path, "dense-layer", runs="nowhere")
+    assert (tmp_path / "study" / "results.json").read_bytes() == results
+    again = findings(tmp_path, "dense-layer", runs="moved")
+    assert again["good-after-30"].sentence == before.sentence
+
+
+def test_the_best_of_ten_looks_is_held_against_the_best_of_as_many(tmp_path: Path) -> None:
+    """A D whose accuracy jumps about the same mean all the while has no more trouble later than at first."""
+    jumps = [0.8, 0.95] * 5
+    write_role(tmp_path, "baseline-first-epoch", ends(9)[0], told(1, *map(judged, jumps), each=0.1))
+    write_role(tmp_path, "baseline", SETTLED, told(100, *map(judged, jumps * 10)))
+    found = findings(tmp_path, "d-wins-at-first")["d-wins-at-first"]
+    assert found.conditions[1].interval.mean == pytest.approx(0)
+    assert found.conditions[1].word == "does not hold"
+
+
+def test_a_loss_that_falls_first_and_jumps_later_does_not_settle(tmp_path: Path) -> None:
+    """A steep fall is no unrest, and a level mean no calm."""
+    values = [*(2 - tick / 40 for tick in range(40)), *[1.0] * 120, *[0.8, 0.9] * 20]
+    losses = [{"loss": {"discriminator": value, "generator": value}} for value in values]
+    write_role(tmp_path, "raschka", {20.0: evaluation(50.0), END: evaluation(50.0)}, told(200, *losses))
+    found = findings(tmp_path, "losses-settle")["losses-settle"]
+    assert [one.word for one in found.conditions] == ["holds", "does not hold"] * 2
 
 
 def test_data_too_few_for_a_claim_end_a_study_before_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from digitforge.studies.growth import Growth, Moment
 from digitforge.studies.intervals import Word
 from digitforge.studies.measures import chance_above, digit_figures, sureness
 from digitforge.studies.one_digit_findings import Group, findings_of
+from digitforge.studies.one_digit_sides import Sides, cost
 
 IMAGES = (100, 200, 400, 700, 1000)
 NOISE = (0.99, 1.0, 1.01)
@@ -129,6 +130,26 @@ def test_a_conditional_model_is_asked_wherever_one_model_for_all_digits_is() -> 
     cheap = answers(seeds(0.5), seeds(1.0), through(90.0, 80.0, 70.0, 60.0, 50.0))["ten-cost-more"]
     assert [one.bound for one in cheap.conditions] == ["", "at most"]  # the conditional one never gets there
     assert cheap.word == "cannot be told"
+
+
+def test_specialists_cost_what_they_take_together_and_one_model_what_its_last_digit_takes() -> None:
+    early, late = ({seed: growth(scale) for seed in range(3)} for scale in (0.2, 0.8))  # reach 1 after 200 and 800
+    group = Group("dcgan", {"3": early, "8": late}, {"3": late, "8": early}, {"3": late, "8": late}, 500, labels=7)
+    found = {one.claim.key: one for one in findings_of(group, quality=1.0)}["dcgan-ten-cost-more"]
+    assert [one.values for one in found.conditions] == [(pytest.approx(7 * (200 + 800) / 2 / 800),) * 3] * 2
+    assert [one.bound for one in found.conditions] == ["", ""]
+    assert found.conditions[0].says.startswith("7 specialists' seconds")
+
+
+def test_one_model_that_never_has_a_digit_may_take_any_time() -> None:
+    never, soon = ({seed: growth(scale) for seed in range(3)} for scale in (5.0, 0.5))
+    sides = Sides({"3": soon, "8": soon}, 500, 10, "one", {"3": never, "8": soon})
+    assert cost(sides, {"3": 1.0, "8": 1.0}).bound == "at most"
+    turned = Sides({"3": never, "8": soon}, 500, 10, "one", {"3": soon, "8": soon})
+    assert cost(turned, {"3": 1.0, "8": 1.0}).bound == "at least"
+    both = Sides({"3": never, "8": soon}, 500, 10, "one", {"3": soon, "8": never})
+    with pytest.raises(MissingError, match="some bounds point one way"):
+        cost(both, {"3": 1.0, "8": 1.0})
 
 
 def test_every_condition_says_how_many_images_stand_behind_it() -> None:

@@ -57,3 +57,4 @@ def test_a_taken_name_is_numbered(shelf: Shelf) -> None:
     (shelf.path / "a-run-2").mkdir()
     assert shelf.free_name("a-run") == "a-run-3"
     assert shelf.free_name("other") == "other"
+    assert shelf.free_name("pretrained") == "pretrained-2"  # which names the model in the package

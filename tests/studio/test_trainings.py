@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from digitforge.errors import RunError, UserError
+from digitforge.holding import held
 from digitforge.studio import process as process_module
 from digitforge.studio import trainings as trainings_module
 from digitforge.studio.bounds import TrainingWish
@@ -50,7 +51,7 @@ class Stage:
         self.trainings = Trainings(self.shelf)
 
     def _act(
-        self, job: str, words: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path, record: Path
+        self, job: str, words: Sequence[str], environment: Mapping[str, str], log: Path, record: Path
     ) -> subprocess.Popen[bytes]:
         self.words.append(list(words))
         with log.open("wb") as said:
@@ -78,7 +79,16 @@ def test_a_wish_becomes_the_words_of_a_command(stage: Stage) -> None:
     wish = TrainingWish(recipe="dcgan", data="mnist-5k", digits=("3", "5"), seconds=90, seed=4)
     assert stage.trainings.start(wish) == "dcgan-4"
     words = stage.words[0]
-    assert words[:8] == ["train", "dcgan", "--data", "mnist-5k", "--seed", "4", "--out", "dcgan-4"]
+    assert words[:8] == [
+        "train",
+        "dcgan",
+        "--data",
+        "mnist-5k",
+        "--seed",
+        "4",
+        "--out",
+        str(stage.shelf.path / "dcgan-4"),
+    ]
     assert words[8:12] == ["--digits", "3,5", "--budget", "90s"]
     assert "record.sheet=1/40 run" in words
     assert "--budget" not in _words_of(stage, TrainingWish(seconds=None))
@@ -143,14 +153,14 @@ def test_a_paused_run_goes_on(stage: Stage) -> None:
     worker = read_worker(stage.shelf.record(name))
     assert worker is not None and worker.wait(10)
     stage.trainings.resume(name)
-    assert stage.words[-1] == ["train", "--out", name, "--resume"]
+    assert stage.words[-1] == ["train", "--out", str(stage.shelf.path / name), "--resume"]
 
 
 def test_a_stopped_run_leaves_a_model_and_can_go_on(stage: Stage) -> None:
     name = stage.trainings.start(TrainingWish())
     write_run(stage.shelf.path / name)
     stage.trainings.stop(name)
-    assert stage.words[-1] == ["export", name, "--out", f".studio/{name}.onnx"]
+    assert stage.words[-1] == ["export", str(stage.shelf.path / name), "--out", str(stage.shelf.stopped_model(name))]
     assert tell_briefly(stage.shelf, stage.trainings, name)["state"] == "stopping"
     os.kill(stage.pids[-1], signal.SIGKILL)
     stage.shelf.stopped_model(name).write_bytes(b"a model")
@@ -158,8 +168,20 @@ def test_a_stopped_run_leaves_a_model_and_can_go_on(stage: Stage) -> None:
     assert worker is not None and worker.wait(10)
     assert tell_briefly(stage.shelf, stage.trainings, name)["state"] == "stopped"
     assert stage.shelf.models() == [name]
+    with held(stage.shelf.path / name):  # by a terminal that goes on with it
+        assert tell_briefly(stage.shelf, stage.trainings, name)["state"] == "elsewhere"
     stage.trainings.resume(name)
     assert not stage.shelf.stopped_model(name).exists()
+
+
+def test_the_model_of_a_stopped_run_is_not_that_of_a_later_one(stage: Stage) -> None:
+    folder = write_run(stage.shelf.path / "a-run")
+    stage.shelf.stopped_model("a-run").write_bytes(b"a model")
+    assert tell_briefly(stage.shelf, stage.trainings, "a-run")["state"] == "stopped"
+    later = stage.shelf.stopped_model("a-run").stat().st_mtime + 10
+    os.utime(folder.recipe, (later, later))  # as a run that begins, or goes on, writes it
+    assert tell_briefly(stage.shelf, stage.trainings, "a-run")["state"] != "stopped"
+    assert stage.shelf.models() == []
 
 
 def test_a_run_that_is_stopped_before_it_began_is_gone(stage: Stage) -> None:
@@ -221,7 +243,7 @@ def test_a_later_process_of_the_same_number_is_another_one() -> None:
 
 def test_a_process_is_started_apart_and_recorded(tmp_path: Path) -> None:
     log, record = tmp_path / "log", tmp_path / "record"
-    child = start("train", ["--version"], tmp_path, os.environ, log, record)
+    child = start("train", ["--version"], os.environ, log, record)
     assert os.getsid(child.pid) == child.pid
     assert read_worker(record) == Worker(child.pid, pytest.approx(time.time(), abs=60), "train")  # type: ignore[arg-type]
     assert child.wait(60) == 0

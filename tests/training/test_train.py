@@ -251,6 +251,39 @@ def test_images_that_only_the_caller_has_are_trained_on_without_figures(pinned: 
     assert dict(Forge.load(folder.model).card.figures) == {}
 
 
+def test_images_of_the_callers_under_the_name_of_others_have_no_figures(
+    pinned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, others = (DataSet("named", tiny_digits(count, side=28), None) for count in (100, 120))
+    monkeypatch.setattr("digitforge.metrics.evaluate.load_data", lambda name, progress: others)
+    folder = train(tiny_recipe({"training.images": 2 * BATCH}), own, out=tmp_path / "run")
+    assert dict(Forge.load(folder.model).card.figures) == {}
+    told = train(tiny_recipe({"training.images": 2 * BATCH}), others, out=tmp_path / "told")
+    assert dict(Forge.load(told.model).card.figures) != {}
+
+
+def test_a_path_of_a_data_sets_name_is_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mnist").mkdir()
+    with pytest.raises(DataError, match="mnist"):  # an empty folder, whose name would be fetched
+        train(data=Path("mnist"), settings={"training.images": BATCH})
+
+
+def test_data_that_have_moved_go_by_their_new_place(light_end: None, tmp_path: Path) -> None:
+    places = [tmp_path / "old.npz", tmp_path / "new.npz"]
+    write_npz(places[0], tiny_digits(100))
+    recipe = tiny_recipe({"training.images": 20 * BATCH})
+    with pytest.raises(InterruptionError):
+        train(recipe, places[0], out=tmp_path / "run", observers=[interrupted_at(3)])
+    write_npz(places[0], tiny_digits(90))
+    with pytest.raises(DataError, match="holds other images or labels"):
+        train(data=places[0], out=tmp_path / "run", resume=True)
+    write_npz(places[1], tiny_digits(100))
+    folder = train(data=places[1], out=tmp_path / "run", resume=True)
+    assert folder.is_finished
+    assert folder.read_recipe().data.name == str(places[1])
+
+
 def test_a_single_image_is_trained_on_without_figures(pinned: Path, tmp_path: Path) -> None:
     write_npz(tmp_path / "one.npz", tiny_digits(1, side=28))
     recipe = tiny_recipe({"data.name": str(tmp_path / "one.npz"), "training.images": 10 * BATCH})
@@ -367,6 +400,38 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(light_end: None, tmp_p
     folder = short(tmp_path / "died", LIGHT, resume=True, observers=[later])
     assert later.first == 28 * BATCH  # of the sheet; that of the line after 30 steps is damaged
     assert what_must_repeat(folder) == undisturbed
+
+
+@pytest.mark.parametrize("is_finished", [False, True])
+def test_a_run_whose_checkpoints_are_gone_keeps_what_it_recorded(
+    light_end: None, tmp_path: Path, is_finished: bool
+) -> None:
+    flat = LIGHT | {"training.constant_until": 1}
+    if is_finished:
+        folder = short(tmp_path / "run", flat)
+    else:
+        folder = RunFolder(tmp_path / "run")
+        with pytest.raises(ZeroDivisionError):
+            short(folder.path, flat, observers=[Listener(33 * BATCH, crash)])
+    for path in folder.checkpoints():
+        path.unlink()
+    before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match=r"checkpoints of .* are gone.*digitforge export"):
+        longer = {"training.images": 2 * IMAGES} if is_finished else {}
+        train(data=DATA, settings=longer, out=folder.path, resume=True)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_without_a_checkpoint_that_can_be_read_says_so(light_end: None, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(ZeroDivisionError):
+        short(folder.path, LIGHT, observers=[Listener(33 * BATCH, crash)])
+    for path in folder.checkpoints():
+        path.write_bytes(path.read_bytes()[:1000])
+    lines = folder.stats.read_bytes()
+    with pytest.raises(RunError, match=r"is no checkpoint .*no older state.*digitforge export"):
+        short(folder.path, LIGHT, resume=True)
+    assert folder.stats.read_bytes() == lines
 
 
 def test_a_run_that_died_before_its_first_checkpoint_starts_anew(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -24,10 +25,11 @@ from digitforge.cli.specialists import specialists
 from digitforge.cli.studio import studio
 from digitforge.cli.study import study
 from digitforge.cli.train import train
-from digitforge.errors import DigitforgeError
+from digitforge.errors import DigitforgeError, UserError
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 FAILED = 1
+_UNUSABLE = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}  # what is wrong with a path that a user gave
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(train)
@@ -106,6 +108,10 @@ def _explain(error: Exception) -> int:
         return _say("stopped, as there was no answer to a question", FAILED)
     if isinstance(error, MemoryError):
         return _say("there is too little memory for this; ask for less at once, or give smaller files", FAILED)
+    if isinstance(error, OSError) and error.errno in _UNUSABLE and error.filename is not None:
+        return _say(
+            f"cannot use {error.filename}: {error.strerror}; check the path and its rights", UserError.exit_code
+        )
     kind = type(error).__name__
     return _say(f"an unexpected {kind} ({error}); run it again with --debug to see where, and report it", FAILED)
 

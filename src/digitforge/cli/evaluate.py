@@ -255,8 +255,9 @@ def _table_by_label(evaluation: Evaluation, name: str) -> Table:
 
 def _cell(value: Measured | None, quantity: Quantity) -> str:
     """A value, with what real images measure in brackets."""
-    from digitforge.report.quantities import written
+    from digitforge.report.quantities import written, written_real
 
     if value is None:
         return "-"
-    return written(value.value, quantity) + ("" if value.real is None else f" ({written(value.real, quantity)})")
+    real = written_real(value, quantity)
+    return written(value.value, quantity) + (f" ({real})" if real else "")

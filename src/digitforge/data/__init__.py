@@ -1,6 +1,6 @@
 """Data: digits by name or path, as uint8 images [N, C, H, W] and labels [N]."""
 
-from digitforge.data.catalogue import Entry, catalogue, is_at_hand, load_data, load_digits
+from digitforge.data.catalogue import Entry, catalogue, data_name, is_at_hand, load_data, load_digits
 from digitforge.data.digits import DIGIT_NAMES, DataSet, Digits, Images, Labels
 from digitforge.data.fetch import cache_folder
 from digitforge.data.formats import read_path
@@ -17,6 +17,7 @@ __all__ = [
     "Progress",
     "cache_folder",
     "catalogue",
+    "data_name",
     "is_at_hand",
     "load_data",
     "load_digits",

@@ -144,6 +144,13 @@ def load_data(name_or_path: str | Path, *, progress: Progress | None = None) -> 
     raise DataError(_unknown(name_or_path))
 
 
+def data_name(name_or_path: str | Path) -> str:
+    """The text by which load_data() finds what is meant; a path of one word is no data set's name."""
+    text = str(name_or_path)
+    is_one_word = isinstance(name_or_path, Path) and any(entry.name == text for entry in _ENTRIES)
+    return f".{os.sep}{text}" if is_one_word else text
+
+
 def is_at_hand(name_or_path: str) -> bool:
     """Whether data can be loaded without fetching or making any; what is at a path is."""
     entry = next((entry for entry in _ENTRIES if entry.name == name_or_path), None)

@@ -18,7 +18,6 @@ from digitforge.metrics.frechet import frechet_distance, moments
 from digitforge.metrics.kernel import kernel_distance
 from digitforge.metrics.manifold import overlap
 from digitforge.metrics.real import CHANNELS, Measured, Real
-from digitforge.randomness import stream
 
 MOST = 10_000  # images of each kind whose pairs are compared
 NEIGHBOURS = 5  # of precision, recall, density and coverage: Naeem et al. 2020's choice
@@ -124,24 +123,22 @@ def _pairwise(drawn: Measured, real: Real) -> dict[str, Figure]:
 
     Held-out images too few to have their neighbours count as none, since they would set the number of drawn ones too.
     """
-    train = _some(real.train, MOST).features
+    train = real.train.some(MOST).features
     test = None if real.test is None or len(real.test) <= NEIGHBOURS else real.test
     count = min(len(drawn), MOST, *([] if test is None else [len(test)]))
-    features = [drawn.features[:count]] + ([] if test is None else [_some(test, count).features])
+    features = [drawn.features[:count]] + ([] if test is None else [test.some(count).features])
     distances = [kernel_distance(each, train) for each in features]
-    figures = {"kernel": Figure(distances[0], count, len(train), *distances[1:])}
+    figures = {"kernel": _equal(distances, count, len(train))}
     overlaps = [overlap(train, each, min(NEIGHBOURS, count - 1, len(train) - 1)) for each in features]
     for name in ("precision", "recall", "density", "coverage"):
-        values = [float(getattr(each, name)) for each in overlaps]
-        figures[name] = Figure(values[0], count, len(train), *values[1:])
+        figures[name] = _equal([float(getattr(each, name)) for each in overlaps], count, len(train))
     return figures
 
 
-def _some(measured: Measured, count: int) -> Measured:
-    """At most `count` images, chosen by chance, always the same: MNIST's first test images are its clearest."""
-    if len(measured) <= count:
-        return measured
-    return measured.take(stream(0, "images to compare").permutation(len(measured))[:count])
+def _equal(values: Sequence[float], count: int, reference_n: int) -> Figure:
+    """A figure of drawn images and, if `values` has a second one, of as many held-out ones."""
+    real = (values[1], count) if len(values) > 1 else (None, None)
+    return Figure(values[0], count, reference_n, *real)
 
 
 def _property(drawn: Measured, real: Real, key: str) -> Property | None:
@@ -155,10 +152,10 @@ def _property(drawn: Measured, real: Real, key: str) -> Property | None:
     others = train if test is None else test
 
     def figure(measure: Callable[[NDArray[np.float64]], Any]) -> Figure:
-        return Figure(float(measure(values)), len(values), None, float(measure(others)))
+        return Figure(float(measure(values)), len(values), None, float(measure(others)), len(others))
 
-    floor = None if test is None else wasserstein(test, train)
-    distance = Figure(wasserstein(values, train), len(values), len(train), floor)
+    floor = (None, None) if test is None else (wasserstein(test, train), len(test))
+    distance = Figure(wasserstein(values, train), len(values), len(train), *floor)
     return Property(distance, figure(np.mean), figure(np.std))
 
 
@@ -182,15 +179,18 @@ def _of_all(
     if len(drawn) == 0 or not set(keys) <= set(drawn.properties):
         return None
     values = [np.stack([part.properties[key] for key in keys], 1) for part in (drawn, others)]
-    return Figure(measure(values[0]), len(drawn), None, measure(values[1]) if len(others) else None)
+    real = (measure(values[1]), len(others)) if len(others) else (None, None)
+    return Figure(measure(values[0]), len(drawn), None, *real)
 
 
 def _copies(found: Nearest, real: Real) -> Figure | None:
-    threshold = real.copy_threshold
-    if threshold is None or real.nearest_to_test is None:
+    """The share of copies; that of fresh real images is at least what so few held-out ones can tell from none."""
+    threshold, held_out = real.copy_threshold, real.nearest_to_test
+    if threshold is None or held_out is None:
         return None
-    shares = [float(is_copy(each, threshold).mean()) for each in (found, real.nearest_to_test)]
-    return Figure(shares[0], len(found.indices), len(real.train), shares[1])
+    share, seeming = (float(is_copy(each, threshold).mean()) for each in (found, held_out))
+    known = int((held_out.indices >= 0).sum())
+    return Figure(share, len(found.indices), len(real.train), max(seeming, 1 / (known + 1)), known)
 
 
 def _closest(found: Nearest) -> tuple[Closest, ...]:
@@ -205,7 +205,7 @@ def _by_label(drawn: Measured, real: Real) -> dict[str, OfLabel]:
         train, test = real.train.only([label]), None if real.test is None else real.test.only([label])
         count = min(int(drawn.digits.counts[label]), len(train) if test is None else len(test))
         if count >= FEWEST_OF_A_LABEL:
-            some, held_out = drawn.only([label]).take(np.arange(count)), None if test is None else _some(test, count)
+            some, held_out = drawn.only([label]).take(np.arange(count)), None if test is None else test.some(count)
             figures[real.train.digits.names[label]] = _of_label(some, train, held_out)
     return figures
 
@@ -215,8 +215,7 @@ def _of_label(drawn: Measured, train: Measured, test: Measured | None) -> OfLabe
     frechet = [frechet_distance(moments(each.features), moments(train.features)) for each in sets]
     kernel = [kernel_distance(each.features, train.features) for each in sets]
     stray_marks = _share(drawn, train if test is None else test, "stray")
-    counts = len(drawn), len(train)
-    return OfLabel(Figure(frechet[0], *counts, *frechet[1:]), Figure(kernel[0], *counts, *kernel[1:]), stray_marks)
+    return OfLabel(_equal(frechet, len(drawn), len(train)), _equal(kernel, len(drawn), len(train)), stray_marks)
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitforge.classifier import PINNED_COLOUR, Classifier, classifier_for, is_stand_in
-from digitforge.data import load_data
+from digitforge.data import data_name, load_data
 from digitforge.data.digits import Digits, listed
 from digitforge.data.sources import Progress
 from digitforge.errors import DataError, ModelError, UserError
@@ -55,15 +55,15 @@ def evaluate(
     forge = model if isinstance(model, Forge) else Forge.load(model)
     classifier = fitting_classifier(forge, classifier)
     notes: list[str] = []
+    wanted = forge.card.data.name if data is None else data_name(data)
     shipped = shipped_reference(
         forge.names,
         classifier,
         sha256=forge.card.data.sha256 if data is None else None,
-        data=None if data is None else str(data),
+        data=None if data is None else wanted,
     )
     real = None
     if details or shipped is None:
-        wanted = forge.card.data.name if data is None else str(data)
         try:
             real = find_real(load_data(wanted, progress=progress), classifier, notify)
         except DataError as error:
@@ -79,8 +79,8 @@ def evaluate(
     if details and real is not None and count < MIN_DETAILED:
         notes.append(f"the key figures alone, as {count} images are too few for more; ask for {MIN_DETAILED} or more")
         details = False
-    found = _measure(forge, classifier, reference, real if details else None, drawn, seed)
-    is_own = data is None or str(data) == forge.card.data.name
+    found = _measure(forge, classifier, reference, real, drawn, seed, details=details)
+    is_own = data is None or wanted == forge.card.data.name
     if real is not None:
         notes += _unread(forge, classifier, real)
     return replace(found, notes=(*notes, *_notes(forge, classifier, found, is_own)))
@@ -111,11 +111,19 @@ def _lacking(forge: Forge, error: DataError) -> DataError:
 
 
 def _measure(
-    forge: Forge, classifier: Classifier, reference: Reference, real: Real | None, drawn: Measured, seed: int
+    forge: Forge,
+    classifier: Classifier,
+    reference: Reference,
+    real: Real | None,
+    drawn: Measured,
+    seed: int,
+    *,
+    details: bool,
 ) -> Evaluation:
     train, test = reference.train, reference.test
-    accuracy, histogram = _accuracy(forge, classifier, drawn, real), _histogram(classifier, reference, drawn)
-    details = None if real is None else measure_details(*_aligned(forge, classifier, drawn, real))
+    held_out = None if real is None else _held_out(forge, real)
+    accuracy, histogram = _accuracy(forge, classifier, drawn, held_out), _histogram(classifier, reference, drawn)
+    further = measure_details(*_aligned(forge, classifier, drawn, real)) if details and real is not None else None
     frechet = _distance(drawn.features, train)
     floor = None if test is None else Figure(frechet_distance(test, train), test.count, train.count)
     return Evaluation(
@@ -129,14 +137,14 @@ def _measure(
         seed=seed,
         frechet=frechet,
         floor=floor,
-        ratio=_ratio(drawn.features, frechet, train, floor),
+        ratio=_ratio(drawn.features, frechet, train, floor, held_out),
         accuracy=accuracy,
         accuracy_by_label=_accuracy_by_label(forge, classifier, drawn),
         histogram=histogram,
-        details=details,
+        details=further,
         findings=(
             *describe_labels(accuracy, histogram.drawn, histogram.data),
-            *(describe_details(details) if details else ()),
+            *(describe_details(further) if further else ()),
         ),
         notes=(),
     )
@@ -146,12 +154,23 @@ def _distance(features: NDArray[np.float32], train: Moments) -> Figure:
     return Figure(frechet_distance(moments(features), train), len(features), train.count)
 
 
-def _ratio(features: NDArray[np.float32], frechet: Figure, train: Moments, floor: Figure | None) -> Figure | None:
-    """The distance in floors, of the first images alone where they are more than the floor has."""
-    if floor is None or not floor.value:
+def _ratio(
+    features: NDArray[np.float32], frechet: Figure, train: Moments, floor: Figure | None, held_out: Measured | None
+) -> Figure | None:
+    """The distance in floors, both of equally many images where the held-out ones are at hand."""
+    if floor is None:
         return None
-    equal = frechet if frechet.n <= floor.n else _distance(features[: floor.n], train)
-    return replace(equal, value=equal.value / floor.value)
+    if frechet.n > floor.n:
+        frechet = _distance(features[: floor.n], train)
+    elif frechet.n < floor.n and held_out is not None:
+        floor = _distance(held_out.some(frechet.n).features, train)
+    return replace(frechet, value=frechet.value / floor.value, real_n=floor.n) if floor.value else None
+
+
+def _held_out(forge: Forge, real: Real) -> Measured | None:
+    """The held-out images of the labels that a model draws."""
+    names = real.train.digits.names
+    return None if real.test is None else real.test.only([names.index(name) for name in forge.names])
 
 
 def _is_right(classifier: Classifier, images: Measured) -> NDArray[np.bool_]:
@@ -162,14 +181,12 @@ def _is_right(classifier: Classifier, images: Measured) -> NDArray[np.bool_]:
     return right
 
 
-def _accuracy(forge: Forge, classifier: Classifier, drawn: Measured, real: Real | None) -> Figure | None:
+def _accuracy(forge: Forge, classifier: Classifier, drawn: Measured, held_out: Measured | None) -> Figure | None:
     """The share read as asked for; None where nobody tells the model its label."""
     if not forge.is_told:
         return None
-    labels = [] if real is None else [real.train.digits.names.index(name) for name in forge.names]
-    test = None if real is None or real.test is None else real.test.only(labels)
-    other = float(_is_right(classifier, test).mean()) if test else None
-    return Figure(float(_is_right(classifier, drawn).mean()), len(drawn), None, other)
+    other = (float(_is_right(classifier, held_out).mean()), len(held_out)) if held_out else ()
+    return Figure(float(_is_right(classifier, drawn).mean()), len(drawn), None, *other)
 
 
 def _accuracy_by_label(forge: Forge, classifier: Classifier, drawn: Measured) -> dict[str, Figure]:
@@ -191,13 +208,14 @@ def _histogram(classifier: Classifier, reference: Reference, drawn: Measured) ->
 def _aligned(forge: Forge, classifier: Classifier, drawn: Measured, real: Real) -> tuple[Measured, Real]:
     """Drawn images, and the real ones of the model's labels, with labels that mean the same.
 
-    A label that was asked for counts, not how the image is read; where none is asked for, it is the one that is read.
+    A label that was asked for counts, not how the image is read; where none is asked for, it is the one that is read,
+    and what is read as nothing that the data have gets a label beyond theirs.
     """
     names, digits = real.train.digits.names, drawn.digits
     meant = np.asarray(digits.names)[digits.labels] if forge.is_told else np.asarray(classifier.names)[drawn.read]
     numbers = {name: number for number, name in enumerate(names)}
-    labels = np.asarray([numbers.get(str(name), 0) for name in meant], np.int64)
-    aligned = replace(drawn, digits=Digits(digits.images, labels, names))
+    labels = np.asarray([numbers.get(str(name), len(names)) for name in meant], np.int64)
+    aligned = replace(drawn, digits=Digits(digits.images, labels, (*names, "none of them")))
     return aligned, real.only([numbers[name] for name in forge.names])
 
 
@@ -227,6 +245,11 @@ def _notes(forge: Forge, classifier: Classifier, evaluation: Evaluation, is_own:
     elif floor.n < frechet.n:
         yield (
             f"the distance in F is of the first {floor.n:,} images, as the floor is of so many; fewer images raise both"
+        )
+    elif floor.n > frechet.n and evaluation.ratio is not None and evaluation.ratio.real_n == frechet.n:
+        yield (
+            f"the distance in F is over that of {frechet.n:,} held-out images, as many as were drawn; fewer images "
+            f"raise both; ask for {floor.n:,} to compare with figures of other counts"
         )
     elif floor.n > frechet.n:
         yield (

@@ -105,8 +105,15 @@ def _exceeds(share: Figure, times: float) -> bool:
     """Whether a share is so many times the real one, and by more than chance would have it."""
     if share.real is None:
         return False
-    error = (max(share.real, 1 / share.n) / share.n) ** 0.5
-    return share.value > times * share.real and share.value - share.real > STANDARD_ERRORS * error
+    return share.value > times * share.real and share.value - share.real > STANDARD_ERRORS * _error(share, share.real)
+
+
+def _error(share: Figure, real: float) -> float:
+    """The standard error of the difference to the real share, if both were alike: each is of so many images."""
+    counts = [share.n, share.real_n or share.n]
+    least = 1 / min(counts)  # none of few images may be chance
+    rate = min(max(real, least), 1 - least)
+    return float((rate * (1 - rate) * sum(1 / count for count in counts)) ** 0.5)
 
 
 def _property(found: Property | None, words: _Words) -> Iterator[str]:
@@ -141,4 +148,4 @@ def _colours(details: Details) -> Iterator[str]:
 def _is_apart(share: Figure, real: float) -> bool:
     """Whether a share lies well off the real one, and further than chance would have it."""
     off = abs(share.value - real)
-    return off > CROWDS_APART and off > STANDARD_ERRORS * (real * (1 - real) / share.n) ** 0.5
+    return off > CROWDS_APART and off > STANDARD_ERRORS * _error(share, real)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from digitforge import __version__
+from digitforge.data import is_at_hand, load_data
 from digitforge.data.fetch import cache_folder
 from digitforge.data.sources import Progress
-from digitforge.errors import OutputError
+from digitforge.errors import DataError, OutputError
 from digitforge.files import make_folder, write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.details import Details
@@ -21,13 +22,16 @@ from digitforge.metrics.real import Notify
 def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progress | None = None) -> dict[str, Any]:
     """A model held against what it was trained on, as Evaluation.as_dict() has it: from the cache, or made now.
 
+    What is kept is of the data as they were; where a path holds other images now, it is made again.
+
     Raises as evaluate() does.
     """
     classifier = fitting_classifier(forge)
     path = cache_folder() / "evaluations" / f"{forge.sha256[:16]}-{classifier.sha256[:16]}-{__version__}.json"
     kept = _read(path)
     wanted = {"model_sha256": forge.sha256, "classifier_sha256": classifier.sha256, "count": COUNT, "seed": 0}
-    if kept is not None and _has_details(kept) and all(kept.get(key) == value for key, value in wanted.items()):
+    is_of_it = kept is not None and _has_details(kept) and all(kept.get(key) == value for key, value in wanted.items())
+    if kept is not None and is_of_it and _are_there(forge.card.data.name, kept.get("data_sha256")):
         return kept
     if notify:
         notify(f"measuring {COUNT:,} images of {forge.path}")
@@ -38,6 +42,16 @@ def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progre
     except OutputError:  # it only costs the time to measure again
         pass
     return found.as_dict()
+
+
+def _are_there(name: str, sha256: object) -> bool:
+    """Whether data are still those with a hash; what is not on this machine can't have changed on it."""
+    if not is_at_hand(name):
+        return True
+    try:
+        return load_data(name).train.sha256 == sha256
+    except DataError:
+        return True
 
 
 def _has_details(kept: dict[str, Any]) -> bool:

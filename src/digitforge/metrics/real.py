@@ -22,6 +22,7 @@ from digitforge.metrics.colours import BLUE, GREEN, RED, brightnesses, channel_m
 from digitforge.metrics.copies import Nearest, copy_threshold, nearest
 from digitforge.metrics.per_image import PerImage
 from digitforge.metrics.strokes import slants, stray_ink, stroke_widths
+from digitforge.randomness import stream
 
 Notify = Callable[[str], None]  # hears, in one line, what takes its time
 
@@ -57,6 +58,12 @@ class Measured:
         """The images at `indices`, in that order."""
         properties = {key: values[indices] for key, values in self.properties.items()}
         return Measured(self.digits.take(indices), self.features[indices], self.read[indices], properties)
+
+    def some(self, count: int) -> Measured:
+        """At most `count` images, chosen by chance, always the same: MNIST's first test images are its clearest."""
+        if len(self) <= count:
+            return self
+        return self.take(stream(0, "images to compare").permutation(len(self))[:count])
 
     def only(self, labels: Sequence[int]) -> Measured:
         """The images of some labels."""

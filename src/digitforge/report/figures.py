@@ -112,7 +112,7 @@ def run_figure(history: History) -> Figure:
 def comparison_figure(histories: Sequence[History]) -> Figure:
     """Several runs, each in a look of its own: over images at the left, over seconds of training at the right."""
     panels = _measured(COMPARED, histories)
-    looks = _run_looks([history.name for history in histories])
+    looks = _run_looks(_told_apart(histories))
     columns = _legend_columns(looks)
     legend_height = _LEGEND_TOP + _LEGEND_LINE * -(-len(looks) // columns)
     with style():
@@ -157,7 +157,17 @@ def _add_epochs(axes: Axes, epochs: Epochs) -> None:
 def _run_looks(names: Sequence[str]) -> list[Look]:
     """A look of its own for each of 28 runs; further ones come in the same looks again."""
     looks = islice(cycle(product(_RUN_DASHES, _RUN_COLOURS)), len(names))
-    return [Look(_shortened(name), colour, dash) for name, (dash, colour) in zip(names, looks, strict=True)]
+    return [Look(name, colour, dash) for name, (dash, colour) in zip(names, looks, strict=True)]
+
+
+def _told_apart(histories: Sequence[History]) -> list[str]:
+    """The runs' names, with how many images a distance on the way is of where that differs: few images raise it."""
+    counts = [curve.values[-1] if (curve := history.curves.get("figures.n")) else None for history in histories]
+    is_one = len({count for count in counts if count is not None}) <= 1
+    return [
+        _shortened(history.name) + ("" if is_one or count is None else f" (n = {count:,.0f})")
+        for history, count in zip(histories, counts, strict=True)
+    ]
 
 
 def _shortened(name: str) -> str:

@@ -43,11 +43,15 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Measured:
-    """One value. n: images that it was taken from. real: the same of real held-out images. None where not told."""
+    """One value. n: images that it was taken from. real: the same of real held-out images. None where not told.
+
+    real_n: images that `real` was taken from, where it is a figure of its own.
+    """
 
     value: float
     n: int | None
     real: float | None
+    real_n: int | None = None
 
 
 _HEUSEL = Paper("Heusel et al. 2017", "1706.08500")
@@ -240,8 +244,17 @@ def measured(evaluation: Mapping[str, Any], quantity: Quantity) -> Measured | No
         return None
     n = found.get("n") if isinstance(found, Mapping) else evaluation.get("count")
     own = value_of(found.get("real")) if isinstance(found, Mapping) else None
-    known = value_of(_at(evaluation, quantity.real)) if isinstance(quantity.real, tuple) else quantity.real
-    return Measured(value, n if isinstance(n, int) else None, known if own is None else own)
+    beside = _at(evaluation, quantity.real) if isinstance(quantity.real, tuple) else quantity.real
+    real_n = beside.get("n") if own is None and isinstance(beside, Mapping) else None
+    return Measured(value, _whole(n), value_of(beside) if own is None else own, _whole(real_n))
+
+
+def written_real(found: Measured, quantity: Quantity) -> str:
+    """What real images measure, in words, with how many they are where that is another number; "" where not told."""
+    if found.real is None:
+        return ""
+    is_alike = found.real_n is None or found.real_n == found.n
+    return written(found.real, quantity) + ("" if is_alike else f", n {found.real_n:,}")
 
 
 def written(value: float, quantity: Quantity, spread: float | None = None) -> str:
@@ -277,6 +290,10 @@ def _at(table: Any, place: Place) -> Any:
     for key in place:
         table = table.get(key) if isinstance(table, Mapping) else None
     return table
+
+
+def _whole(found: Any) -> int | None:
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def value_of(found: Any) -> float | None:

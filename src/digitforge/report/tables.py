@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
@@ -9,7 +10,7 @@ from typing import Any
 
 from digitforge.data.digits import FEW_LABELS
 from digitforge.report.comparison import settings_of
-from digitforge.report.quantities import Measured, Quantity, by_label, labels_of, measured, written
+from digitforge.report.quantities import Measured, Quantity, by_label, labels_of, measured, written, written_real
 from digitforge.report.shown import ShownRun
 
 NOTHING = "\N{EN DASH}"
@@ -75,12 +76,19 @@ def single_columns(shown: Sequence[ShownRun]) -> list[Column]:
 
 
 def seed_columns(shown: Sequence[ShownRun]) -> list[Column]:
-    """A column for all runs with a model that differ in nothing but their seed; one for each other run."""
+    """A column for all runs with a model that differ in nothing but their seed; one for each other run.
+
+    A seed trained again says nothing of how seeds differ, and goes to a column apart.
+    """
     together: dict[object, list[ShownRun]] = {}
+    seeds: Counter[object] = Counter()
     for run in shown:
-        settings = settings_of(run.recipe) | {_SEED: ""}
+        settings = settings_of(run.recipe)
+        seed = settings.pop(_SEED)
         alike = (run.recipe.name, run.data, *settings.items()) if run.card else run.name
-        together.setdefault(alike, []).append(run)
+        again = seeds[alike, seed]
+        seeds[alike, seed] += 1
+        together.setdefault((alike, again), []).append(run)
     return [Column(_joined([run.name for run in runs]), tuple(runs)) for runs in together.values()]
 
 
@@ -161,7 +169,7 @@ def _found(quantity: Quantity, columns: Sequence[Column]) -> list[list[Measured]
 
 def _row(quantity: Quantity, found: Sequence[Sequence[Measured]], ranked: bool) -> Row:
     values = [value for column in found for value in column]
-    reals = {written(value.real, quantity) for value in values if value.real is not None}
+    reals = {written_real(value, quantity) for value in values if value.real is not None}
     real = reals.pop() if len(reals) == 1 else ""
     best = _best(quantity, found) if ranked and len({value.n for value in values}) == 1 else set()
     cells = tuple(_cell(quantity, column, real, place in best) for place, column in enumerate(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -54,27 +54,40 @@ def study_claims(
 
     only: the keys of the claims to look at, all by default; those that the folder tells of already, from a study of the
     same settings, stay among the findings and train nothing. runs: a folder of finished runs that are read where they
-    are what a claim asks for, besides the study's own; the others are trained in the study's folder.
-    Raises UserError for an unknown claim, or data that are too few for one, and what training and measuring raise.
+    are what a claim asks for, besides the study's own and those that an earlier study of the folder read; the others
+    are trained in the study's folder.
+    Raises UserError for an unknown claim, for data that are too few for one, and where the runs of a claim that is to
+    stay are gone, and what training and measuring raise.
     """
     how, folder, chosen = how or How(), StudyFolder(Path(out)), _chosen(only)
-    settings = {"data": data, "seeds": extent.seeds, "quick_images": extent.quick_images, "count": extent.count}
+    settings: dict[str, Any] = {
+        "data": data,
+        "seeds": extent.seeds,
+        "quick_images": extent.quick_images,
+        "count": extent.count,
+    }
     data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
     measures = Measures(
         folder.measured, data_set, extent.count, extent.digit_count, notify=how.notify, free_draws=RARE_DRAWS
     )
     measures.check()
     folder.create("claims")
-    needs, places = _needs(chosen), [Path(runs), folder.runs]
+    before = _results_before(folder, settings)
+    settings["places"] = sorted(
+        {*before.get("places", []), *([str(Path(runs).resolve())] if Path(runs).is_dir() else [])}
+    )
+    places = [*map(Path, settings["places"]), folder.runs]
+    needs, told = _needs(chosen), [claim for claim in CLAIMS if claim.key in before.get("keys", [])]
+    further = {role: need for role, need in _needs(told).items() if role not in needs}
+    stay = plan_runs(further, data, data_set, extent, places)
+    _check_there(stay, before.get("runs", []), [claim for claim in told if claim not in chosen], folder)
     plan = plan_runs(needs, data, data_set, extent, places)
     trials = _trials(plan)
     _check_counts(trials, data_set)
     diverged = train_trials(
         trials, folder.runs, data_set, workers=how.workers, cluster=how.cluster, watcher=how.watcher
     )
-    told = _told_before(folder, settings)
-    further = {role: need for role, need in _needs(told).items() if role not in needs}
-    plan += plan_runs(further, data, data_set, extent, places)
+    plan += plan_runs(further, data, data_set, extent, places)  # what was trained now may serve them too
     diverged = divergences(_trials(plan), folder.runs) | diverged
     evidence = Evidence(needs | further, gather(plan, folder, measures), runaways(plan, diverged))
     findings = [settle(claim, evidence) for claim in CLAIMS if claim in chosen or claim in told]
@@ -104,14 +117,40 @@ def _check_counts(trials: Sequence[Trial], data: DataSet) -> None:
             )
 
 
-def _told_before(folder: StudyFolder, settings: Mapping[str, Any]) -> list[Claim]:
-    """The claims that the folder's results tell of, if they come from a study with the same settings."""
+def _results_before(folder: StudyFolder, settings: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What the folder's results tell of, if they come from a study with the same settings, else nothing.
+
+    keys: of its claims. runs: each as ROLE-SEED. places: the folders that runs were looked for in.
+    """
     try:
         table = json.loads(folder.results.read_bytes())
-        keys = {str(one["key"]) for one in table["findings"]} if table["settings"] == settings else set()
-    except (OSError, ValueError, TypeError, KeyError):
-        return []
-    return [claim for claim in CLAIMS if claim.key in keys]
+        places = list(map(str, table["settings"].pop("places", [])))
+        if table["settings"] != settings:
+            return {}
+        runs = [name for one in table["runs"] for name in str(one["name"]).split(", ")]
+        return {"keys": [str(one["key"]) for one in table["findings"]], "runs": runs, "places": places}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _check_there(plan: Sequence[Planned], runs: Collection[str], told: Sequence[Claim], folder: StudyFolder) -> None:
+    """Raise UserError where runs behind claims that were told before are gone, so that these would lose their figures.
+
+    plan: what the claims ask for beyond those that are looked at now. runs: those that there were, as ROLE-SEED.
+    """
+    gone = {
+        one.role: f"{one.role}-{one.seed}"
+        for one in plan
+        if f"{one.role}-{one.seed}" in runs
+        and not one.found
+        and not (one.trial is not None and one.trial.folder(folder.runs).is_finished)
+    }
+    keys = [claim.key for claim in told if gone.keys() & set(claim.roles)]
+    if keys:
+        raise UserError(
+            f"{folder.results} tells of {', '.join(keys)} from runs that are gone ({', '.join(gone.values())}): name "
+            "their folder by --runs, add the claims to --only so that they are trained anew, or choose another --out"
+        )
 
 
 def _chosen(only: Sequence[str]) -> list[Claim]:

@@ -10,7 +10,7 @@ from digitforge.studies.claim_pictures import copies, curves, models, over_train
 from digitforge.studies.evidence import Evidence, MissingError, Need, StudiedRun
 from digitforge.studies.finding import ABOVE, AS_VARIED, BELOW, BETTER, NOTICED, WORSE, Claim, Condition
 from digitforge.studies.intervals import Region
-from digitforge.studies.statistics_of_runs import parts
+from digitforge.studies.statistics_of_runs import parts, unrest
 
 _STAGES = (0, 0.25, 1)  # epochs after which noise, blobs and rough digits are looked for
 _EARLY = 20  # epochs by which a collapse "too quickly" shows
@@ -80,9 +80,9 @@ def _losses_settle(evidence: Evidence) -> Sequence[Condition]:
     for player in ("discriminator", "generator"):
         fifths = [parts(run.curve(f"loss.{player}"), _FIFTHS) for run in evidence.of("raschka")]
         falls = tuple(float(found[-1].mean() - found[0].mean()) for found in fifths)
-        calms = tuple(float(found[-1].std() - found[0].std()) for found in fifths)
+        calms = tuple(unrest(found[-1]) - unrest(found[0]) for found in fifths)
         conditions.append(Condition(f"the {player}'s loss in the last fifth less that in the first", falls, BELOW))
-        conditions.append(Condition("its spread in the last fifth less that in the first", calms, BELOW))
+        conditions.append(Condition("its spread from tick to tick, in the last fifth less in the first", calms, BELOW))
     return conditions
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from digitforge.data import DataSet, load_data
 from digitforge.errors import DataError, UserError
 from digitforge.onnx_file import available_cores
@@ -181,7 +183,8 @@ def _group(name: str, trials: Trials, folder: StudyFolder, measures: Measures, d
         if (run := trials[kind][0][-1].folder(folder.runs)).is_finished and run.final_sheet.is_file()
     }
     untold, told = (grown(kind, design.digits) for kind in (UNTOLD, TOLD))
-    return Group(name, alone, untold, told, design.count, load_recipe(name).has_schedule, sheets)
+    labels = int(np.count_nonzero(measures.data.train.counts))
+    return Group(name, alone, untold, told, design.count, labels, load_recipe(name).has_schedule, sheets)
 
 
 def stages_of(runs: Sequence[RunFolder], shares: Sequence[float]) -> dict[int, RunFolder]:

@@ -14,13 +14,13 @@ from digitforge.studies.finding import Claim, Condition, Finding, settle
 from digitforge.studies.growth import Growth
 from digitforge.studies.intervals import join
 from digitforge.studies.one_digit_sides import (
-    LABELS,
     Grown,
     Sides,
     Unit,
     at_equal_cost,
     at_equal_images,
     at_equal_seconds,
+    cost,
     kernels_at_equal_images,
     share_read,
     time_an_image,
@@ -36,8 +36,8 @@ class Group:
     """All trainings of a recipe.
 
     alone: the specialists; untold, told: the models of all digits, without and with labels. count: images of a digit
-    that are measured. has_schedule: whether moments are the ends of runs of several lengths. sheets: what the first
-    seed of each draws, as PNG files.
+    that are measured. labels: how many digits there are. has_schedule: whether moments are the ends of runs of several
+    lengths. sheets: what the first seed of each draws, as PNG files.
     """
 
     recipe: str
@@ -45,6 +45,7 @@ class Group:
     untold: Grown
     told: Grown
     count: int
+    labels: int = 10
     has_schedule: bool = False
     sheets: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -71,17 +72,17 @@ class Group:
     @property
     def specialists(self) -> Sides:
         """By themselves."""
-        return Sides(self.alone, self.count)
+        return Sides(self.alone, self.count, self.labels)
 
     @property
     def beside_untold(self) -> Sides:
         """Specialists beside the model without labels."""
-        return Sides(self.alone, self.count, UNTOLD, self.untold)
+        return Sides(self.alone, self.count, self.labels, UNTOLD, self.untold)
 
     @property
     def beside_told(self) -> Sides:
         """Specialists beside the model with labels."""
-        return Sides(self.alone, self.count, TOLD, self.told)
+        return Sides(self.alone, self.count, self.labels, TOLD, self.told)
 
     def targets(self, quality: float | None) -> dict[str, float]:
         """The distance in floors that each digit is to reach. Raises MissingError where nothing tells one."""
@@ -116,8 +117,8 @@ def questions_of(group: Group, quality: float | None) -> list[Question]:
     """The document's answers and open questions, for a recipe."""
     both = (group.beside_untold, group.beside_told)
 
-    def until_quality(sides: Sides, unit: Unit, times: int = 1) -> Condition:
-        return until(sides, group.targets(quality), unit, times)
+    def until_quality(sides: Sides, unit: Unit) -> Condition:
+        return until(sides, group.targets(quality), unit)
 
     def of_both(measure: Callable[[Sides], Condition]) -> tuple[Part, ...]:
         return tuple(Part(sides, measure) for sides in both)
@@ -169,9 +170,10 @@ def questions_of(group: Group, quality: float | None) -> list[Question]:
         Question(
             "ten-cost-more",
             "Specialists for all ten digits cost more time than one model of the same quality.",
-            "Ten times a specialist's seconds to the quality, over the unconditional model's and the conditional "
-            "one's; it holds if both are above 1.",
-            of_both(partial(until_quality, unit="seconds", times=LABELS)),
+            "The seconds to the quality of specialists for all digits together, their mean over the digits compared "
+            "times the number of digits, over those until the unconditional model, and the conditional one, has it for "
+            "all digits compared; it holds if both are above 1.",
+            of_both(lambda sides: cost(sides, group.targets(quality))),
         ),
         Question(
             "equal-cost",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
 from typing import Literal
@@ -13,7 +13,6 @@ from digitforge.studies.finding import SHARE, Bound, Condition
 from digitforge.studies.growth import Growth
 from digitforge.studies.intervals import Region
 
-LABELS = 10  # specialists that it takes to draw every digit
 LESS, MORE = Region(high=1.0), Region(low=1.0)  # of a ratio
 _READ = Region(low=0.9)  # of a specialist's images that must be read as its digit, where training works at all
 _SAME = Region(1 / 1.1, 1.1)  # of seconds an image: what a shared machine makes of one and the same work
@@ -27,11 +26,13 @@ Unit = Literal["images", "seconds"]
 class Sides:
     """Specialists, and a model of all digits that they are held against.
 
-    count: images of a digit behind each distance. name: of the other model; without one the specialists stand alone.
+    count: images of a digit behind each distance. labels: specialists that it takes to draw every label. name: of the
+    other model; without one the specialists stand alone.
     """
 
     alone: Grown
     count: int
+    labels: int
     name: str = ""
     other: Grown = field(default_factory=dict)
 
@@ -62,8 +63,8 @@ def share_read(sides: Sides) -> Condition:
     return Condition("share of specialists' images read as their digit", values, _READ, n=sides.count, possible=SHARE)
 
 
-def until(sides: Sides, targets: Mapping[str, float], unit: Unit, times: int = 1) -> Condition:
-    """Images or seconds of so many specialists until each digit's target in floors, over those of the other model.
+def until(sides: Sides, targets: Mapping[str, float], unit: Unit) -> Condition:
+    """Images or seconds of a specialist until its digit's target in floors, over those of the other model.
 
     Raises MissingError where the truth may lie on both sides of what is known.
     """
@@ -72,15 +73,42 @@ def until(sides: Sides, targets: Mapping[str, float], unit: Unit, times: int = 1
     def ratio(digit: str, mine: Growth, theirs: Growth) -> float:
         own, other = (growth.reaches(targets[digit]) for growth in (mine, theirs))
         bounds.update({own.bound, _TURNED[other.bound]})
-        return times * float(getattr(own, unit)) / float(getattr(other, unit))
+        return float(getattr(own, unit)) / float(getattr(other, unit))
 
     values = sides.ratios(ratio)
-    if {"at least", "at most"} <= bounds:
+    says = f"a specialist's {unit} to the quality over the {sides.name} model's"
+    return Condition(says, values, LESS, is_ratio=True, n=sides.count, bound=_joint(bounds, sides))
+
+
+def cost(sides: Sides, targets: Mapping[str, float]) -> Condition:
+    """Seconds until the specialists of all labels reach their targets, over those until the other model has all of its.
+
+    The specialists' add up: those of labels that were not trained are taken for the mean of those that were. The one
+    model is done with its last digit. Raises MissingError where the truth may lie on both sides of what is known.
+    """
+    bounds: set[Bound] = set()
+
+    def ratio(seed: int) -> float:
+        own, other = (
+            [grown[seed].reaches(targets[digit]) for digit, grown in side.items()]
+            for side in (sides.alone, {digit: sides.other[digit] for digit in sides.alone})
+        )
+        last = max(other, key=lambda one: one.seconds)
+        never = any(one.bound == "at least" for one in other)
+        bounds.update(one.bound for one in own)
+        bounds.add("at most" if never else _TURNED[last.bound])
+        return sides.labels * mean(one.seconds for one in own) / last.seconds
+
+    values = sides.each(ratio)
+    says = f"{sides.labels} specialists' seconds to the quality over the {sides.name} model's"
+    return Condition(says, values, MORE, is_ratio=True, n=sides.count, bound=_joint(bounds, sides))
+
+
+def _joint(bounds: Collection[Bound], sides: Sides) -> Bound:
+    """The bound of values that rest on such ones."""
+    if {"at least", "at most"} <= set(bounds):
         raise MissingError(f"beside the {sides.name} model some bounds point one way and some the other")
-    bound: Bound = next((bound for bound in bounds if bound), "")
-    who = "a specialist's" if times == 1 else f"{times} specialists'"
-    says = f"{who} {unit} to the quality over the {sides.name} model's"
-    return Condition(says, values, LESS if times == 1 else MORE, is_ratio=True, n=sides.count, bound=bound)
+    return next((bound for bound in bounds if bound), "")
 
 
 def at_equal_images(sides: Sides) -> Condition:
@@ -114,13 +142,14 @@ def at_equal_seconds(sides: Sides) -> Condition:
 
 
 def at_equal_cost(sides: Sides) -> Condition:
-    """Distances where each of ten specialists has a tenth of the other model's seconds."""
+    """Distances where the specialists of all labels share the other model's seconds."""
 
     def places(mine: Growth, theirs: Growth) -> tuple[float, float]:
-        seconds = min(theirs.last.seconds, LABELS * mine.last.seconds)
-        return seconds / LABELS / mine.seconds_an_image, seconds / theirs.seconds_an_image
+        seconds = min(theirs.last.seconds, sides.labels * mine.last.seconds)
+        return seconds / sides.labels / mine.seconds_an_image, seconds / theirs.seconds_an_image
 
-    says = f"a specialist's distance after a tenth of the time over the {sides.name} model's"
+    part = "a tenth" if sides.labels == 10 else f"1/{sides.labels}"
+    says = f"a specialist's distance after {part} of the time over the {sides.name} model's"
     return _compared(sides, says, places)
 
 

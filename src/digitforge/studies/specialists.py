@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from digitforge.card import Card
-from digitforge.data import DataSet, Progress, load_data
+from digitforge.data import DataSet, Progress, data_name, load_data
 from digitforge.errors import DataError, InterruptionError, RunError, UserError
 from digitforge.files import write_whole
 from digitforge.forge import Forge
@@ -72,7 +72,7 @@ def train_specialists(
         raise UserError(f"a job needs at least one worker, not {workers}")
     settings = {full_key(key): value for key, value in (settings or {}).items()}
     if data is not None:
-        settings["data.name"] = data.name if isinstance(data, DataSet) else str(data)
+        settings["data.name"] = data.name if isinstance(data, DataSet) else data_name(data)
     folder = SpecialistsFolder(Path(out)) if out is not None else None
     if resume and folder is None:
         raise RunError("--resume needs to know which job: name its folder with --out")

@@ -110,6 +110,13 @@ def parts(curve: Curve, count: int, are_means: bool = True) -> list[Numbers]:
     return found
 
 
+def unrest(values: Numbers) -> float:
+    """How much values jump from one to the next: the standard deviation of the steps, in which no trend counts."""
+    if len(values) < 3:
+        raise MissingError("a run recorded too few ticks to see how its losses jump")
+    return float(np.diff(values).std())
+
+
 def wobble(curve: Curve, count: int) -> float:
     """How unsteady a loss is: the standard deviation of its steps between `count` equal parts, over its mean."""
     means = np.asarray([part.mean() for part in parts(curve, count)])

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from digitforge.errors import RunError
+from digitforge.errors import DigitforgeError, RunError
 from digitforge.forge import PRETRAINED as PRETRAINED_PATH
 from digitforge.forge import Forge
 from digitforge.studio.bounds import PRETRAINED
@@ -45,7 +45,7 @@ class Models:
         """Whether a model's discriminator can be asked."""
         try:
             self.judge(name)
-        except RunError:
+        except DigitforgeError:  # damaged, or of another version: the model itself is no worse for that
             return False
         return True
 

@@ -58,16 +58,15 @@ class Worker:
 
 
 def start(
-    job: Job, words: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path, record: Path
+    job: Job, words: Sequence[str], environment: Mapping[str, str], log: Path, record: Path
 ) -> subprocess.Popen[bytes]:
-    """Run `digitforge WORDS` in a folder, in a session of its own, so that it outlives whoever started it.
+    """Run `digitforge WORDS` here, in a session of its own, so that it outlives whoever started it.
 
     What it says goes to `log`, which begins anew; who it is, to `record`.
     """
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "digitforge", *words],  # -P: no file in the folder is taken for a module
-            cwd=folder,
+            [sys.executable, "-P", "-m", "digitforge", *words],  # -P: no file that lies here is taken for a module
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=said,

@@ -43,8 +43,9 @@ class Shelf:
         path = self.path / name
         if not _is_name(name) or not self._holds(path):
             raise RunError(f"there is no model {name[:80]!r} here; choose one of the list")
-        finished = (SpecialistsFolder(path).model, RunFolder(path).model)
-        model = next((file for file in (*finished, self.stopped_model(name)) if file.is_file()), None)
+        files = [SpecialistsFolder(path).model, RunFolder(path).model]
+        files += [self.stopped_model(name)] if self.is_stopped(name) else []
+        model = next((file for file in files if file.is_file()), None)
         if model is None or model.is_symlink():
             raise RunError(f"{name} has no model yet: let it finish, or stop it")
         return model
@@ -65,9 +66,9 @@ class Shelf:
         return [name for name, run in runs.items() if run.is_finished and run.discriminator.is_file()]
 
     def free_name(self, wanted: str) -> str:
-        """The name, numbered if it is taken."""
+        """The name, numbered if it is taken, or that of the model in the package."""
         name, number = wanted, 2
-        while (self.path / name).exists() or self.record(name).exists():  # one that starts has no folder yet
+        while not _is_name(name) or (self.path / name).exists() or self.record(name).exists():  # no folder yet
             name, number = f"{wanted}-{number}", number + 1
         return name
 
@@ -87,6 +88,13 @@ class Shelf:
     def stopped_model(self, name: str) -> Path:
         """The model of a run that was stopped before its end."""
         return self.own / f"{name}.onnx"
+
+    def is_stopped(self, name: str) -> bool:
+        """Whether that model is what the run has come to: one that began or went on since writes its recipe anew."""
+        try:
+            return self.stopped_model(name).stat().st_mtime >= RunFolder(self.path / name).recipe.stat().st_mtime
+        except OSError:
+            return False
 
     def without_places(self, sentence: str) -> str:
         """A sentence without where on this machine the runs and the home folder lie."""

@@ -95,10 +95,12 @@ def _state(shelf: Shelf, folder: RunFolder, worker: Worker | None, images: int, 
         return "finishing" if total and images >= total else "training"
     if folder.is_finished:
         return "finished"
-    if shelf.stopped_model(folder.path.name).is_file():
+    if is_held(folder.path):
+        return "elsewhere"
+    if shelf.is_stopped(folder.path.name):
         return "stopped"
     is_ours = shelf.record(folder.path.name).is_file()
-    return "elsewhere" if is_held(folder.path) or (not is_ours and _is_fresh(folder)) else "paused"
+    return "elsewhere" if not is_ours and _is_fresh(folder) else "paused"
 
 
 def _is_fresh(folder: RunFolder) -> bool:

@@ -70,7 +70,7 @@ class Trainings:
             self._check_room()
             self._forget_the_failed()
             name = self._shelf.free_name(wish.name or f"{recipe.name}-{wish.seed}")
-            words = ["train", recipe.name, "--data", wish.data, "--seed", str(wish.seed), "--out", name]
+            words = ["train", recipe.name, "--data", wish.data, "--seed", str(wish.seed), "--out", self._place(name)]
             if wish.digits:
                 words += ["--digits", ",".join(wish.digits)]
             if wish.seconds is not None:
@@ -98,7 +98,7 @@ class Trainings:
             return
         model = self._shelf.stopped_model(name)
         with self._starting:
-            self._begin(name, "export", ["export", name, "--out", str(model.relative_to(self._shelf.path))])
+            self._begin(name, "export", ["export", self._place(name), "--out", str(model)])
 
     def resume(self, name: str) -> None:
         """Go on with a run from where it was saved."""
@@ -110,12 +110,16 @@ class Trainings:
                 raise RunError(f"{name} has {'finished' if folder.is_finished else 'not begun'}; start a new run")
             self._check_room()
             self._shelf.stopped_model(name).unlink(missing_ok=True)  # what it draws now is not what it will draw
-            self._begin(name, "train", ["train", "--out", name, "--resume"])
+            self._begin(name, "train", ["train", "--out", self._place(name), "--resume"])
+
+    def _place(self, name: str) -> str:
+        """The folder of a run; the command runs where the studio does, as a path to data may be of there."""
+        return str(self._shelf.path / name)
 
     def _begin(self, name: str, job: Job, words: Sequence[str]) -> None:
         shelf = self._shelf
         shelf.create()
-        child = start(job, words, shelf.path, self._environment, shelf.log(name), shelf.record(name))
+        child = start(job, words, self._environment, shelf.log(name), shelf.record(name))
         self._children.append(child)
 
     def _interrupt(self, worker: Worker) -> None:

@@ -73,13 +73,13 @@ def load_checkpoint(path: Path, state: State) -> None:
         saved, about = read_tensors(path)
         step = int(about[_STEP])
     except DAMAGE as error:
-        raise RunError(f"{path} is no checkpoint ({error}); delete it to resume from an older one") from None
+        raise RunError(f"{path} is no checkpoint ({error})") from None
     wanted = dict(named_tensors(state))
     saved = _moments_of_none(saved, wanted) | saved
     if not _alike(saved, wanted):
         raise RunError(f"{path} holds other networks than its run's recipe; the folder mixes two runs")
     if not all_finite(saved[name].to(tensor.dtype) for name, tensor in wanted.items()):
-        raise RunError(f"{path} holds numbers that are none; delete it to resume from an older one")
+        raise RunError(f"{path} holds numbers that are none")
     with torch.no_grad():
         for name, tensor in wanted.items():
             tensor.copy_(saved[name])

@@ -33,8 +33,10 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
     write_whole(folder.model, model)
     if reader_of(plan) is not None:
         try:
-            card = replace(card, figures=evaluate(folder.model, details=False).for_card())
-        except DataError:  # images that were handed in, or have gone since: the model is no worse for that
+            found = evaluate(folder.model, details=False)
+            # Images that were handed in may have the name of others.
+            card = replace(card, figures=found.for_card() if found.data_sha256 == plan.data_sha256 else {})
+        except DataError:  # or have gone since: the model is no worse for that
             card = replace(card, figures={})
         write_whole(folder.model, with_card(model, card.to_json()))
     told = json.dumps({"kind": "discriminator"})

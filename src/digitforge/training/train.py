@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from digitforge.data import DataSet, Progress, load_data
+from digitforge.data import DataSet, Progress, data_name, load_data
 from digitforge.errors import OutputError, RecipeError, RunError, WriteError
 from digitforge.files import unwritable, write_whole
 from digitforge.holding import held
@@ -56,7 +56,7 @@ def train(
     """
     settings = {full_key(key): value for key, value in (settings or {}).items()}
     if data is not None:
-        settings["data.name"] = data.name if isinstance(data, DataSet) else str(data)
+        settings["data.name"] = data.name if isinstance(data, DataSet) else data_name(data)
     folder = RunFolder(Path(out)) if out is not None else None
     if resume and folder is None:
         raise RunError("--resume needs to know which run: name its folder with --out")
@@ -84,14 +84,18 @@ def ask(
     """The recipe that is asked for: a new one, or the saved one of the run to resume, which must be the same.
 
     A saved one comes with the length and the intervals in the words of who asks: only the images say what they are.
+    Data that have moved go by their new name, as their hash tells whether they are the same.
     """
     if saved is None:
         base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
         return base.with_settings(settings)
     assert folder is not None
     asked, keys = asked_anew(saved, recipe, settings)
-    check_goes_on(folder.path, saved, asked, [key for key in keys if key not in INTERVALS])
-    length = {key: settings[key] for key in ("training.images", "training.epochs") if key in settings}
+    may_move = bool(saved.data.sha256) and not folder.is_finished
+    own = [key for key in keys if key not in INTERVALS and not (may_move and key == "data.name")]
+    check_goes_on(folder.path, saved, asked, own)
+    taken = ("training.images", "training.epochs", *(("data.name",) if may_move else ()))
+    length = {key: settings[key] for key in taken if key in settings}
     return saved.with_settings(length | {key: asked.setting(key) for key in keys if _tells_interval(key, asked)})
 
 
@@ -195,7 +199,7 @@ def prepare(trainer: Trainer, folder: RunFolder) -> None:
     """Make a folder ready for what comes after the images seen so far."""
     if trainer.fabric.is_global_zero:
         folder.create(trainer.plan.recipe)
-        folder.rewind(trainer.images)
+        folder.rewind(trainer.images, trainer.state.step)
         write_whole(folder.real_sheet, png_bytes(real_sheet(trainer.plan)))
 
 

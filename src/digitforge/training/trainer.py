@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -123,7 +124,10 @@ class Trainer:
             folder.drop_old_checkpoints()
 
     def resume(self, folder: RunFolder) -> int:
-        """Go on from the newest checkpoint that can be read; returns the images seen by then (0 without one)."""
+        """Go on from the newest checkpoint that can be read; returns the images seen by then (0 without one).
+
+        Raises RunError where there was one once, and none is left: to begin anew would drop all that was recorded.
+        """
         damage: RunError | None = None
         for path in folder.checkpoints():
             try:
@@ -133,8 +137,12 @@ class Trainer:
                 continue
             break
         else:
-            if damage is not None:
-                raise damage
+            if damage is not None or self._had_checkpoints(folder):
+                fault = damage or f"the checkpoints of {folder.path} are gone"
+                raise RunError(
+                    f"{fault}, and there is no older state to go on from: bring one back, take the model of the newest "
+                    f"snapshot by `digitforge export {shlex.quote(str(folder.path))}`, or train anew with another --out"
+                )
         images = self.images
         for line in folder.read_stats():
             if line["images"] <= images:
@@ -142,6 +150,11 @@ class Trainer:
                 self._lines.append(line)
         self._seconds = self._last_line[1]
         return images
+
+    def _had_checkpoints(self, folder: RunFolder) -> bool:
+        """Whether a run has come as far as its first checkpoint, which is written after a line of statistics."""
+        seconds = [line["clock"]["seconds"] for line in folder.read_stats()[:-1]]
+        return folder.is_finished or any(one > self.plan.recipe.record.checkpoint_seconds for one in seconds)
 
     def sheet(self) -> Picture:
         """The same latents through the generator as it would be used now: a row a label, 26 at most, if told."""
