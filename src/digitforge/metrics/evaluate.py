@@ -122,7 +122,8 @@ def _measure(
 ) -> Evaluation:
     train, test = reference.train, reference.test
     held_out = None if real is None else _held_out(forge, real)
-    accuracy, histogram = _accuracy(forge, classifier, drawn, held_out), _histogram(classifier, reference, drawn)
+    accuracy = _accuracy(forge, classifier, drawn, held_out if details else None)
+    histogram = _histogram(classifier, reference, drawn)
     further = measure_details(*_aligned(forge, classifier, drawn, real)) if details and real is not None else None
     frechet = _distance(drawn.features, train)
     floor = None if test is None else Figure(frechet_distance(test, train), test.count, train.count)
