@@ -151,6 +151,21 @@ def test_an_empty_folder_behind_a_link_is_filled(tmp_path: Path) -> None:
         save(tmp_path / "link", some_digits(3))
 
 
+def test_what_appears_in_a_folder_meanwhile_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "digits").mkdir()
+    png = writing.png_bytes
+
+    def put_one(image: np.ndarray) -> bytes:
+        (tmp_path / "digits" / "000000-0.png").write_bytes(b"mine")
+        return png(image)
+
+    monkeypatch.setattr(writing, "png_bytes", put_one)
+    with pytest.raises(OutputError, match="put there in the meantime"):
+        save(tmp_path / "digits", some_digits(3))
+    assert leftovers(tmp_path / "digits") == ["000000-0.png"]
+    assert (tmp_path / "digits" / "000000-0.png").read_bytes() == b"mine"
+
+
 def test_an_empty_folder_stays_empty_where_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "digits").mkdir()
     rename, calls = Path.rename, []

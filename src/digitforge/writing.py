@@ -66,7 +66,7 @@ def check(order: Order) -> None:
 
 
 def write(order: Order, batches: Iterable[Drawn]) -> Written:
-    """Write the digits as they are drawn; nothing is there until all of it is. Raises OutputError where it can't be."""
+    """Write the digits as they are drawn; none is there until all are. Raises OutputError where they can't be."""
     check(order)
     counted = _Counting(batches)
     with _failures_named(order.path), _parents_made(order.path):
@@ -303,9 +303,10 @@ def _folder_written_whole(path: Path) -> Iterator[Path]:
     try:
         yield beside
         if was_there:
+            if set(path.iterdir()) != {beside}:
+                raise FileExistsError(None, "something has been put there in the meantime")
             for file in sorted(beside.iterdir()):
-                moved.append(path / file.name)
-                file.rename(moved[-1])
+                moved.append(file.rename(path / file.name))
             beside.rmdir()
         else:
             beside.rename(path)  # fails if something has been put there in the meantime

@@ -188,6 +188,8 @@ def test_figures_are_told_with_their_counts_and_the_floor() -> None:
     ]
     fewer = summary(figures | {"ratio": {"value": 3.5, "n": 1_028}})
     assert ": 3.5 F (n = 1,028, as few images raise both), where F = 0.500" in fewer[0]
+    larger = summary(figures | {"ratio": {"value": 3.5, "n": 10_000, "real_n": 9_000}})
+    assert larger[0].endswith(": 3.5 F, where F is that of 9,000 real test images")
     assert summary(figures | {"floor": None, "ratio": None, "accuracy": None}) == [
         "Frechet distance 1.250 (n = 10,000 against 60,000 real)"
     ]

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from digitforge import classifier as classifier_module
-from digitforge.data import DataSet, Digits
+from digitforge.data import DataSet, Digits, load_data
 from digitforge.errors import DataError, DivergenceError, InterruptionError, RecipeError, RunError, UserError
 from digitforge.forge import Forge
 from digitforge.metrics import reference as reference_module
@@ -312,8 +312,8 @@ def test_the_figures_in_the_card_are_those_of_the_images_that_the_set_draws(
     monkeypatch.setenv("DIGITFORGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(classifier_module, "PINNED", write_classifier(tmp_path / "classifier.onnx"))
     monkeypatch.setattr(reference_module, "SHIPPED", tmp_path / "none.npz")
-    digits = tiny_digits(300, side=28)
-    data = {"name": str(write_npz(tmp_path / "own.npz", digits)), "sha256": digits.sha256, "count": 20}
+    path = write_npz(tmp_path / "own.npz", tiny_digits(300, side=28))
+    data = {"name": str(path), "sha256": load_data(path).train.sha256, "count": 20}
     folder = SpecialistsFolder(tmp_path / "job")
     folder.create(tiny_recipe({"data.digits": ["3", "5"]}))
     runs = {label: folder.run(label, str(label)) for label in (3, 5)}

@@ -265,7 +265,7 @@ def test_images_of_the_callers_under_the_name_of_others_have_no_figures(
 def test_a_path_of_a_data_sets_name_is_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mnist").mkdir()
-    with pytest.raises(DataError, match="mnist"):  # an empty folder, whose name would be fetched
+    with pytest.raises(DataError, match="neither idx files"):  # of an empty folder, whose name would be fetched
         train(data=Path("mnist"), settings={"training.images": BATCH})
 
 
@@ -278,6 +278,11 @@ def test_data_that_have_moved_go_by_their_new_place(light_end: None, tmp_path: P
     write_npz(places[0], tiny_digits(90))
     with pytest.raises(DataError, match="holds other images or labels"):
         train(data=places[0], out=tmp_path / "run", resume=True)
+    write_npz(places[1], tiny_digits(90))
+    with pytest.raises(DataError, match="holds other images or labels"):
+        train(data=places[1], out=tmp_path / "run", resume=True)
+    with pytest.raises(RunError, match=r"has data\.name = .*old\.npz, not .*new\.npz"):
+        train(recipe.with_settings({"data.name": str(places[1])}), out=tmp_path / "run", resume=True)
     write_npz(places[1], tiny_digits(100))
     folder = train(data=places[1], out=tmp_path / "run", resume=True)
     assert folder.is_finished

@@ -159,7 +159,9 @@ def summary(figures: dict[str, Any]) -> list[str]:
     lines = [f"Frechet distance {frechet['value']:.3f} (n = {frechet['n']:,} against {frechet['reference_n']:,} real)"]
     if ratio is not None:
         own_count = "" if ratio["n"] == frechet["n"] else f" (n = {ratio['n']:,}, as few images raise both)"
-        lines[0] += f": {ratio['value']:.1f} F{own_count}, where F = {floor['value']:.3f} is that of real test images"
+        real_n = ratio.get("real_n", floor["n"])  # which cards of older versions lack
+        of_real = f"= {floor['value']:.3f} is that of" if real_n == floor["n"] else f"is that of {real_n:,}"
+        lines[0] += f": {ratio['value']:.1f} F{own_count}, where F {of_real} real test images"
     if accuracy is not None:
         lines.append(f"read as the digit asked for: {accuracy['value']:.2%} (n = {accuracy['n']:,})")
     histogram = figures.get("histogram", {})

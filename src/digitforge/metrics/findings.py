@@ -111,7 +111,7 @@ def _exceeds(share: Figure, times: float) -> bool:
 def _error(share: Figure, real: float) -> float:
     """The standard error of the difference to the real share, if both were alike: each is of so many images."""
     counts = [share.n, share.real_n or share.n]
-    least = 1 / min(counts)  # none of few images may be chance
+    least = 1 / (min(counts) + 1)  # none of few images may be chance
     rate = min(max(real, least), 1 - least)
     return float((rate * (1 - rate) * sum(1 / count for count in counts)) ** 0.5)
 

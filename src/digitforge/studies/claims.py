@@ -72,15 +72,15 @@ def study_claims(
     )
     measures.check()
     folder.create("claims")
-    before = _results_before(folder, settings)
-    settings["places"] = sorted(
-        {*before.get("places", []), *([str(Path(runs).resolve())] if Path(runs).is_dir() else [])}
-    )
-    places = [*map(Path, settings["places"]), folder.runs]
+    before, named = _results_before(folder, settings), Path(runs).resolve()
+    known = [Path(place) for place in before.get("places", []) if Path(place) != named]
+    places = [named, *known, folder.runs]
+    settings["places"] = sorted(str(place) for place in places[:-1] if place.is_dir())
     needs, told = _needs(chosen), [claim for claim in CLAIMS if claim.key in before.get("keys", [])]
     further = {role: need for role, need in _needs(told).items() if role not in needs}
-    stay = plan_runs(further, data, data_set, extent, places)
-    _check_there(stay, before.get("runs", []), [claim for claim in told if claim not in chosen], folder)
+    if extent.quick_images is None:  # a stand-in is another one wherever others are asked for beside it
+        stay = plan_runs(further, data, data_set, extent, places)
+        _check_there(stay, further, before.get("runs", []), told, folder)
     plan = plan_runs(needs, data, data_set, extent, places)
     trials = _trials(plan)
     _check_counts(trials, data_set)
@@ -133,23 +133,25 @@ def _results_before(folder: StudyFolder, settings: Mapping[str, Any]) -> dict[st
         return {}
 
 
-def _check_there(plan: Sequence[Planned], runs: Collection[str], told: Sequence[Claim], folder: StudyFolder) -> None:
+def _check_there(
+    plan: Sequence[Planned], roles: Collection[str], runs: Collection[str], told: Sequence[Claim], folder: StudyFolder
+) -> None:
     """Raise UserError where runs behind claims that were told before are gone, so that these would lose their figures.
 
-    plan: what the claims ask for beyond those that are looked at now. runs: those that there were, as ROLE-SEED.
+    plan: what `roles` ask for, those of no claim that is looked at now. runs: those that there were, as ROLE-SEED.
     """
-    gone = {
-        one.role: f"{one.role}-{one.seed}"
+    there = {
+        f"{one.role}-{one.seed}"
         for one in plan
-        if f"{one.role}-{one.seed}" in runs
-        and not one.found
-        and not (one.trial is not None and one.trial.folder(folder.runs).is_finished)
+        if one.found or (one.trial is not None and one.trial.folder(folder.runs).is_finished)
     }
-    keys = [claim.key for claim in told if gone.keys() & set(claim.roles)]
+    gone = {run for run in runs if run.rpartition("-")[0] in roles} - there
+    lost = {run.rpartition("-")[0] for run in gone}
+    keys = [claim.key for claim in told if lost & set(claim.roles)]
     if keys:
         raise UserError(
-            f"{folder.results} tells of {', '.join(keys)} from runs that are gone ({', '.join(gone.values())}): name "
-            "their folder by --runs, add the claims to --only so that they are trained anew, or choose another --out"
+            f"{folder.results} tells of {', '.join(keys)} from runs that are gone ({', '.join(sorted(gone))}): name "
+            "their folder by --runs, add the claims to --only so that they are told anew, or choose another --out"
         )
 
 

@@ -82,7 +82,9 @@ def _losses_settle(evidence: Evidence) -> Sequence[Condition]:
         falls = tuple(float(found[-1].mean() - found[0].mean()) for found in fifths)
         calms = tuple(unrest(found[-1]) - unrest(found[0]) for found in fifths)
         conditions.append(Condition(f"the {player}'s loss in the last fifth less that in the first", falls, BELOW))
-        conditions.append(Condition("its spread from tick to tick, in the last fifth less in the first", calms, BELOW))
+        conditions.append(
+            Condition("its spread from tick to tick in the last fifth less that in the first", calms, BELOW)
+        )
     return conditions
 
 

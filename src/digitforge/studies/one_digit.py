@@ -247,7 +247,8 @@ def _about(design: Design) -> tuple[str, ...]:
         "The beginning of a run with a schedule is no short run. For a recipe that has one, shorter runs are trained "
         "whole, and what is read in between lies between the ends of two runs.",
         "Each value is of one seed: the geometric mean over digits of a specialist's number over that of the one model "
-        "with the same seed, where both came to their ends. A claim holds if Student's 95 % interval over seeds lies "
-        "wholly within what it claims, it does not if the interval lies wholly outside, and else it cannot be told.",
+        "with the same seed, where both came to their ends; in the total cost seconds add up. A claim holds if "
+        "Student's 95 % interval over seeds lies wholly within what it claims, it does not if the interval lies wholly "
+        "outside, and else it cannot be told.",
         "Every training computes with one thread, side by side with others, so that seconds can be compared.",
     )

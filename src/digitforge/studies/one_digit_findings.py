@@ -178,7 +178,7 @@ def questions_of(group: Group, quality: float | None) -> list[Question]:
         Question(
             "equal-cost",
             "Ten specialists that share the time of one model draw better than it.",
-            "The distance of a digit, in its own floor, after a tenth of the one model's seconds, a "
+            "The distance of a digit, in its own floor, after a specialist's share of the one model's seconds, a "
             "specialist's over the unconditional model's and the conditional one's; it holds if both are below 1.",
             of_both(at_equal_cost),
         ),

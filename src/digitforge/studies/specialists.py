@@ -10,7 +10,7 @@ from typing import Protocol
 
 from digitforge.card import Card
 from digitforge.data import DataSet, Progress, data_name, load_data
-from digitforge.errors import DataError, InterruptionError, RunError, UserError
+from digitforge.errors import DataError, InterruptionError, ModelError, RunError, UserError
 from digitforge.files import write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.evaluate import evaluate
@@ -209,9 +209,12 @@ def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> Card:
     write_set(folder.model, card, models)
     forge = Forge.load(folder.model)
     if forge.classifier is not None:
-        with suppress(DataError):  # images that were handed in, or have gone since: the set is no worse for that
-            card = replace(card, figures=evaluate(forge, details=False).for_card())
-            write_set(folder.model, card, models)
+        # Images that were handed in may have the name of others, or have gone: the set is no worse for that.
+        with suppress(DataError, ModelError):
+            found = evaluate(forge, details=False)
+            if found.data_sha256 == card.data.sha256:
+                card = replace(card, figures=found.for_card())
+                write_set(folder.model, card, models)
     write_whole(folder.final_sheet, png_bytes(model_sheet(forge)))
     folder.write_hashes()
     return card

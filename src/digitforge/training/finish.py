@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from digitforge.card import Card
-from digitforge.errors import DataError
+from digitforge.errors import DataError, ModelError
 from digitforge.files import make_folder, write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.evaluate import evaluate
@@ -36,7 +36,7 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
             found = evaluate(folder.model, details=False)
             # Images that were handed in may have the name of others.
             card = replace(card, figures=found.for_card() if found.data_sha256 == plan.data_sha256 else {})
-        except DataError:  # or have gone since: the model is no worse for that
+        except (DataError, ModelError):  # or have gone since: the model is no worse for that
             card = replace(card, figures={})
         write_whole(folder.model, with_card(model, card.to_json()))
     told = json.dumps({"kind": "discriminator"})

@@ -91,12 +91,13 @@ def ask(
         return base.with_settings(settings)
     assert folder is not None
     asked, keys = asked_anew(saved, recipe, settings)
-    may_move = bool(saved.data.sha256) and not folder.is_finished
-    own = [key for key in keys if key not in INTERVALS and not (may_move and key == "data.name")]
+    have_moved = "data.name" in settings and bool(saved.data.sha256) and not folder.is_finished
+    own = [key for key in keys if key not in INTERVALS and not (have_moved and key == "data.name")]
     check_goes_on(folder.path, saved, asked, own)
-    taken = ("training.images", "training.epochs", *(("data.name",) if may_move else ()))
-    length = {key: settings[key] for key in taken if key in settings}
-    return saved.with_settings(length | {key: asked.setting(key) for key in keys if _tells_interval(key, asked)})
+    taken = {key: settings[key] for key in ("training.images", "training.epochs") if key in settings}
+    if have_moved:
+        taken |= {"data.name": settings["data.name"], "data.sha256": saved.data.sha256}
+    return saved.with_settings(taken | {key: asked.setting(key) for key in keys if _tells_interval(key, asked)})
 
 
 def planned(asked: Recipe, data: DataSet, saved: Recipe | None, folder: RunFolder | None, resume: bool) -> Plan:

@@ -126,7 +126,7 @@ class Trainer:
     def resume(self, folder: RunFolder) -> int:
         """Go on from the newest checkpoint that can be read; returns the images seen by then (0 without one).
 
-        Raises RunError where there was one once, and none is left: to begin anew would drop all that was recorded.
+        Raises RunError where there must have been one, and none is left: to begin anew would drop what was recorded.
         """
         damage: RunError | None = None
         for path in folder.checkpoints():
@@ -152,7 +152,7 @@ class Trainer:
         return images
 
     def _had_checkpoints(self, folder: RunFolder) -> bool:
-        """Whether a run has come as far as its first checkpoint, which is written after a line of statistics."""
+        """Whether a run has come as far as its first regular checkpoint, which is saved after a line of statistics."""
         seconds = [line["clock"]["seconds"] for line in folder.read_stats()[:-1]]
         return folder.is_finished or any(one > self.plan.recipe.record.checkpoint_seconds for one in seconds)
 
