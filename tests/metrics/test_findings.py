@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from digitforge.classifier import Classifier
 from digitforge.data import DataSet, Digits, load_data
+from digitforge.metrics import findings as findings_module
 from digitforge.metrics.details import Details, measure_details
 from digitforge.metrics.figure import Figure
 from digitforge.metrics.findings import describe_details, describe_labels
@@ -138,6 +139,11 @@ def test_a_share_that_chance_explains_is_no_finding() -> None:
     drawn = {"0": 3, "1": 97}
     assert list(describe_labels(Figure(0.97, 100, None, 0.98), drawn, {"0": 5, "1": 95})) == []
     assert list(describe_labels(None, drawn, {"0": 500, "1": 500})) != []
+
+
+def test_one_held_out_image_tells_nothing_of_a_share() -> None:
+    assert not findings_module._exceeds(Figure(0.05, 10_000, None, 0.0, 1), 2.0)
+    assert findings_module._exceeds(Figure(0.05, 10_000, None, 0.0, 10_000), 2.0)
 
 
 def test_of_many_labels_too_few_are_a_finding_and_those_that_chance_leaves_out_are_none() -> None:

@@ -428,6 +428,26 @@ def test_a_loss_on_svhn_is_followed_over_all_its_epochs(tmp_path: Path) -> None:
     assert findings(tmp_path, "svhn-loss-rises")["svhn-loss-rises"].word == "holds"
 
 
+def test_runs_on_svhn_that_are_gone_take_no_claim_with_them(tmp_path: Path) -> None:
+    write_role(tmp_path, "dcgan-svhn", *of_svhn())
+    before = findings(tmp_path, "svhn-colours", "svhn-one-or-two")
+    assert {one.word for one in before.values()} == {"holds"}
+    (tmp_path / "gallery").rename(tmp_path / "moved")
+    for key in ("dense-layer", "svhn-colours"):
+        with pytest.raises(UserError, match=r"tells of .*svhn-one-or-two from runs that are gone \(dcgan-svhn-0"):
+            findings(tmp_path, key)
+    assert findings(tmp_path, "svhn-colours", runs="moved")["svhn-one-or-two"].word == "holds"
+
+
+def test_the_folder_that_is_named_comes_before_one_that_was(tmp_path: Path) -> None:
+    write_role(tmp_path, "dcgan-good-epochs", {10.0: evaluation(400.0)} | ends(100)[0])
+    first = findings(tmp_path, "good-after-30")["good-after-30"]
+    (tmp_path / "gallery").rename(tmp_path / "a-gallery")
+    findings(tmp_path, "good-after-30", runs="a-gallery")
+    write_role(tmp_path, "dcgan-good-epochs", {10.0: evaluation(400.0)} | ends(399)[0])
+    assert findings(tmp_path, "good-after-30")["good-after-30"].sentence != first.sentence
+
+
 def test_a_short_run_on_svhn_is_none(tmp_path: Path) -> None:
     write_role(tmp_path, "dcgan-svhn", of_svhn()[0], settings={"training.epochs": 2})
     assert plan(tmp_path, "dcgan-svhn") == []
@@ -545,9 +565,8 @@ def test_claims_told_from_runs_elsewhere_stay_where_others_are_looked_at(tmp_pat
 
 def test_a_d_that_jumps_about_one_mean_has_no_more_trouble_later(tmp_path: Path) -> None:
     """By chance alone the best of its first ten accuracies lies above its last one."""
-    jumps = [0.95, 0.8] * 5
-    write_role(tmp_path, "baseline-first-epoch", ends(9)[0], told(1, *map(judged, jumps), each=0.1))
-    write_role(tmp_path, "baseline", SETTLED, told(100, *map(judged, jumps)))
+    write_role(tmp_path, "baseline-first-epoch", ends(9)[0], told(1, *map(judged, [0.8, 0.95] * 5), each=0.1))
+    write_role(tmp_path, "baseline", SETTLED, told(100, *map(judged, [0.95, 0.8])))
     found = findings(tmp_path, "d-wins-at-first")["d-wins-at-first"]
     assert found.conditions[1].interval.mean == pytest.approx(0, abs=0.01)
     assert found.word != "holds"

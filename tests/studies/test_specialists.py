@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from digitforge import classifier as classifier_module
+from digitforge.card import Card
 from digitforge.data import DataSet, Digits, load_data
 from digitforge.errors import DataError, DivergenceError, InterruptionError, RecipeError, RunError, UserError
 from digitforge.forge import Forge
@@ -306,21 +307,35 @@ def test_workers_fill_the_cores(
     assert crew_size(tiny_recipe(settings), tasks, workers) == size
 
 
-def test_the_figures_in_the_card_are_those_of_the_images_that_the_set_draws(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def finished_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **data: object) -> tuple[SpecialistsFolder, Card]:
+    """A job of two specialists that draw perfectly, with data of their own; data: what their cards say otherwise."""
     monkeypatch.setenv("DIGITFORGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(classifier_module, "PINNED", write_classifier(tmp_path / "classifier.onnx"))
     monkeypatch.setattr(reference_module, "SHIPPED", tmp_path / "none.npz")
     path = write_npz(tmp_path / "own.npz", tiny_digits(300, side=28))
-    data = {"name": str(path), "sha256": load_data(path).train.sha256, "count": 20}
+    data = {"name": str(path), "sha256": load_data(path).train.sha256, "count": 20, **data}
     folder = SpecialistsFolder(tmp_path / "job")
     folder.create(tiny_recipe({"data.digits": ["3", "5"]}))
     runs = {label: folder.run(label, str(label)) for label in (3, 5)}
     for label, run in runs.items():
         run.create(tiny_recipe({"data.digits": [str(label)]}))
         write_model(run.model, card=card_table(frequencies=[20 * (each == label) for each in range(10)], data=data))
-    card = finish(folder, runs)
+    return folder, finish(folder, runs)
+
+
+@pytest.mark.parametrize("change", [{"sha256": "00" * 32}, {"name": "gone.npz"}])
+def test_a_set_has_no_figures_of_images_that_it_never_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
+) -> None:
+    folder, card = finished_set(tmp_path, monkeypatch, **change)
+    assert dict(card.figures) == {}
+    assert folder.is_finished
+
+
+def test_the_figures_in_the_card_are_those_of_the_images_that_the_set_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, card = finished_set(tmp_path, monkeypatch)
     assert card.figures["accuracy"] == {"value": 1.0, "n": 10_000}
     assert set(card.figures["accuracy_by_label"]) == {"3", "5"}
     assert card.recipe["data"]["digits"] == ["3", "5"]

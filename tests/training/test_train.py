@@ -255,11 +255,15 @@ def test_images_of_the_callers_under_the_name_of_others_have_no_figures(
     pinned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, others = (DataSet("named", tiny_digits(count, side=28), None) for count in (100, 120))
-    monkeypatch.setattr("digitforge.metrics.evaluate.load_data", lambda name, progress: others)
+    loaded = [others, DataSet("named", tiny_digits(100, side=32), None)]  # those of another size can't even be read
+    monkeypatch.setattr("digitforge.metrics.evaluate.load_data", lambda name, progress: loaded[0])
     folder = train(tiny_recipe({"training.images": 2 * BATCH}), own, out=tmp_path / "run")
     assert dict(Forge.load(folder.model).card.figures) == {}
     told = train(tiny_recipe({"training.images": 2 * BATCH}), others, out=tmp_path / "told")
     assert dict(Forge.load(told.model).card.figures) != {}
+    loaded.reverse()
+    unread = train(tiny_recipe({"training.images": 2 * BATCH}), own, out=tmp_path / "unread")
+    assert dict(Forge.load(unread.model).card.figures) == {}
 
 
 def test_a_path_of_a_data_sets_name_is_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,6 +291,10 @@ def test_data_that_have_moved_go_by_their_new_place(light_end: None, tmp_path: P
     folder = train(data=places[1], out=tmp_path / "run", resume=True)
     assert folder.is_finished
     assert folder.read_recipe().data.name == str(places[1])
+    before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    write_npz(tmp_path / "newest.npz", tiny_digits(100))
+    assert train(data=tmp_path / "newest.npz", out=tmp_path / "run", resume=True) == folder
+    assert {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()} == before
 
 
 def test_a_single_image_is_trained_on_without_figures(pinned: Path, tmp_path: Path) -> None:

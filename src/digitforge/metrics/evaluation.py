@@ -85,8 +85,8 @@ class Evaluation:
     count: images drawn, from `seed`.
     frechet: Frechet distance to the training images in the classifier's features, 0 and up.
     floor: the same for the test images against the training images; None without a test part.
-    ratio: the Frechet distance in floors, both of equally many images, as few images raise a distance: 1 is
-    as near as other real images; None without a floor.
+    ratio: the Frechet distance in floors, both of equally many images where the held-out ones are at hand, as few
+    images raise a distance: 1 is as near as other real images; None without a floor.
     accuracy: share of images read as the label asked for, 0..1; None where no label can be asked for without the
     classifier's help.
     accuracy_by_label: the same for each label asked for, by name.

@@ -53,9 +53,9 @@ def study_claims(
     """Hold the documents' claims against runs, and leave the findings in a folder.
 
     only: the keys of the claims to look at, all by default; those that the folder tells of already, from a study of the
-    same settings, stay among the findings and train nothing. runs: a folder of finished runs that are read where they
-    are what a claim asks for, besides the study's own and those that an earlier study of the folder read; the others
-    are trained in the study's folder.
+    same settings, stay among the findings and train nothing (of quick ones a stand-in may serve no more). runs: a
+    folder of finished runs that are read where they are what a claim asks for, besides the study's own and those that
+    an earlier study of the folder read; the others are trained in the study's folder.
     Raises UserError for an unknown claim, for data that are too few for one, and where the runs of a claim that is to
     stay are gone, and what training and measuring raise.
     """
@@ -79,8 +79,9 @@ def study_claims(
     needs, told = _needs(chosen), [claim for claim in CLAIMS if claim.key in before.get("keys", [])]
     further = {role: need for role, need in _needs(told).items() if role not in needs}
     if extent.quick_images is None:  # a stand-in is another one wherever others are asked for beside it
-        stay = plan_runs(further, data, data_set, extent, places)
-        _check_there(stay, further, before.get("runs", []), told, folder)
+        stay = [claim for claim in told if claim not in chosen]
+        kept = {role: need for role, need in _needs(stay).items() if role not in needs or not need.is_trained}
+        _check_there(plan_runs(kept, data, data_set, extent, places), kept, before.get("runs", []), stay, folder)
     plan = plan_runs(needs, data, data_set, extent, places)
     trials = _trials(plan)
     _check_counts(trials, data_set)
@@ -138,7 +139,8 @@ def _check_there(
 ) -> None:
     """Raise UserError where runs behind claims that were told before are gone, so that these would lose their figures.
 
-    plan: what `roles` ask for, those of no claim that is looked at now. runs: those that there were, as ROLE-SEED.
+    plan: what `roles` ask for, those that nothing is trained for now. runs: those that there were, as ROLE-SEED. told:
+    the claims that are to stay.
     """
     there = {
         f"{one.role}-{one.seed}"

@@ -66,7 +66,8 @@ def train(
         return folder
     data_set = data if isinstance(data, DataSet) else load_data(asked.data.name, progress=progress)
     plan = planned(asked, data_set, saved, folder, resume)
-    if saved is not None and folder is not None and folder.is_finished and plan.recipe == saved:
+    of_same = plan.recipe if saved is None else plan.recipe.model_copy(update={"data": saved.data})  # as the hash tells
+    if folder is not None and folder.is_finished and of_same == saved:
         return folder
     fabric = start_fabric(plan.recipe)
     plan = set_length(plan, fabric)
@@ -91,7 +92,7 @@ def ask(
         return base.with_settings(settings)
     assert folder is not None
     asked, keys = asked_anew(saved, recipe, settings)
-    have_moved = "data.name" in settings and bool(saved.data.sha256) and not folder.is_finished
+    have_moved = "data.name" in settings and bool(saved.data.sha256)
     own = [key for key in keys if key not in INTERVALS and not (have_moved and key == "data.name")]
     check_goes_on(folder.path, saved, asked, own)
     taken = {key: settings[key] for key in ("training.images", "training.epochs") if key in settings}
