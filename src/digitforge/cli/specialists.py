@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitforge.cli.train import Precision, chosen_settings, need_training, parse_budget, report
+from digitforge.cli.train import (
+    ChosenPrecision,
+    DataName,
+    Device,
+    RecipeName,
+    Seed,
+    Settings,
+    chosen_settings,
+    need_training,
+    parse_budget,
+    report,
+)
 from digitforge.files import at_home
 
 if TYPE_CHECKING:
@@ -22,10 +33,8 @@ _NAMES_SHOWN = 10  # in one line
 
 
 def specialists(
-    recipe: Annotated[str | None, typer.Argument(help="A recipe's name or .toml file.", show_default="express")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="A data set's name, or a path to your own.", show_default="the recipe's")
-    ] = None,
+    recipe: RecipeName = None,
+    data: DataName = None,
     digits: Annotated[
         str | None, typer.Option(help="A model for these labels alone, such as 3,5.", show_default="the recipe's")
     ] = None,
@@ -41,20 +50,11 @@ def specialists(
     images: Annotated[
         int | None, typer.Option(help="Real images shown to each digit's discriminator, in the place of --budget.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random number.", show_default="the recipe's")] = None,
+    seed: Seed = None,
     out: Annotated[Path | None, typer.Option(help="Folder.", show_default="runs/NAME-specialists-SEED")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a setting of the recipe, such as training.batch_size=64; may be given again.",
-        ),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="the recipe's")] = None,
-    precision: Annotated[
-        Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).", show_default="the recipe's")
-    ] = None,
+    set_: Settings = None,
+    device: Device = None,
+    precision: ChosenPrecision = None,
     workers: Annotated[
         int | None, typer.Option(help="Digits trained at once.", show_default="one a core; GPU: all")
     ] = None,

@@ -17,13 +17,29 @@ if TYPE_CHECKING:
     from digitforge.runs import RunFolder, SpecialistsFolder
 
 Precision = Literal["auto", "bf16", "32"]
+# What `specialists` takes too.
+RecipeName = Annotated[str | None, typer.Argument(help="A recipe's name or .toml file.", show_default="express")]
+DataName = Annotated[
+    str | None, typer.Option(help="A data set's name, or a path to your own.", show_default="the recipe's")
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random number.", show_default="the recipe's")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a setting of the recipe, such as training.batch_size=64; may be given again.",
+    ),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="the recipe's")]
+ChosenPrecision = Annotated[
+    Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).", show_default="the recipe's")
+]
 
 
 def train(
-    recipe: Annotated[str | None, typer.Argument(help="A recipe's name or .toml file.", show_default="express")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="A data set's name, or a path to your own.", show_default="the recipe's")
-    ] = None,
+    recipe: RecipeName = None,
+    data: DataName = None,
     digits: Annotated[
         str | None, typer.Option(help="Train on these labels alone, such as 3,5.", show_default="the recipe's")
     ] = None,
@@ -35,20 +51,11 @@ def train(
     images: Annotated[
         int | None, typer.Option(help="Real images shown to the discriminator, in the place of --budget.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random number.", show_default="the recipe's")] = None,
+    seed: Seed = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.", show_default="runs/NAME-SEED")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a setting of the recipe, such as training.batch_size=64; may be given again.",
-        ),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="the recipe's")] = None,
-    precision: Annotated[
-        Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).", show_default="the recipe's")
-    ] = None,
+    set_: Settings = None,
+    device: Device = None,
+    precision: ChosenPrecision = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, or begin it if there is none.")
     ] = False,
