@@ -200,7 +200,7 @@ def command(exhibit: Exhibit) -> str:
     """What trains the run in the pictures."""
     training, threads = exhibit.runs[0].recipe.training, exhibit.runs[0].recipe.compute.threads
     length = [] if exhibit.share == 1 or not exhibit.folder.is_finished else ["--images", str(training.images)]
-    return " ".join(["digitforge", *exhibit.show.words(training.seed, threads), *length])
+    return " ".join(["digitforge", *exhibit.show.words(training.seed, alone=threads != 1), *length])
 
 
 def section(show: Show, passage: Passage) -> str:

@@ -36,10 +36,10 @@ class Show:
         """Whether its length is a time, so that nothing else may run beside it."""
         return bool(self.recipe.training.seconds)
 
-    def words(self, seed: int, threads: int = 1) -> list[str]:
-        """What follows `digitforge`, but for the folder. One thread: two such runs side by side are the faster way."""
+    def words(self, seed: int, alone: bool = True) -> list[str]:
+        """What follows `digitforge`, but for the folder; a run that is not alone on the machine has one thread."""
         data = ["--data", self.data] if self.data else []
-        fewer = [] if self.is_timed or threads != 1 else ["--set", "compute.threads=1"]
+        fewer = [] if alone else ["--set", "compute.threads=1"]
         return ["train", self.recipe.name, *data, "--seed", str(seed), *fewer]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -385,6 +388,19 @@ def test_a_run_can_be_stopped_again_and_again(undisturbed: dict[str, object], tm
         with pytest.raises(InterruptionError):
             short(out, resume=True, observers=[interrupted_at(step)])
     assert what_must_repeat(short(out, resume=True)) == undisturbed
+
+
+def test_a_resumed_run_counts_the_seconds_of_all_its_steps(
+    light_end: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(perf_counter=itertools.count().__next__, monotonic=time.monotonic)  # a step takes 1 s
+    monkeypatch.setattr("digitforge.training.trainer.time", clock)
+    for step in (3, 21):
+        with pytest.raises(InterruptionError):
+            short(tmp_path / "run", resume=True, observers=[interrupted_at(step)])
+    lines = short(tmp_path / "run", resume=True).read_stats()
+    assert {line["clock"]["images_per_second"] for line in lines} == {BATCH}
+    assert [line["clock"]["seconds"] for line in lines] == [line["images"] / BATCH for line in lines]
 
 
 def crash() -> None:

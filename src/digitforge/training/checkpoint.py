@@ -23,7 +23,8 @@ from digitforge.training.ema import Average
 from digitforge.training.numbers import all_finite
 from digitforge.training.step import Game
 
-_STEP, _HASH = "step", "sha256"  # what a file says besides its tensors; files of older versions have no hash, ...
+# What a file says besides its tensors; files of older versions tell no seconds and have no hash, ...
+_STEP, _SECONDS, _HASH = "step", "seconds", "sha256"
 _ABOUT = "about"  # ... and lack this one key of the metadata, as JSON: safetensors writes several in any order
 _PLAYERS = ("generator", "discriminator")
 # What reading a damaged file raises.
@@ -35,13 +36,14 @@ class State:
     """A run in the middle: the game, the average of the generator (None without one) and the tick that is under way.
 
     sums: float [6], since the last tick: sums of D's loss, G's loss and the penalty, then how many of each.
-    step: how many steps were taken.
+    step: how many steps were taken. seconds: spent in those since the last tick.
     """
 
     game: Game
     average: Average | None
     sums: Tensor
     step: int = 0
+    seconds: float = 0.0
 
 
 def named_tensors(state: State) -> Iterator[tuple[str, Tensor]]:
@@ -64,14 +66,14 @@ def named_tensors(state: State) -> Iterator[tuple[str, Tensor]]:
 def save_checkpoint(path: Path, state: State) -> None:
     """Write the state, whole or not at all."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in named_tensors(state)}
-    write_whole(path, _sealed(tensors, {_STEP: str(state.step)}))
+    write_whole(path, _sealed(tensors, {_STEP: str(state.step), _SECONDS: repr(state.seconds)}))
 
 
 def load_checkpoint(path: Path, state: State) -> None:
     """Put a saved state in the place of `state`."""
     try:
         saved, about = read_tensors(path)
-        step = int(about[_STEP])
+        step, seconds = int(about[_STEP]), float(about.get(_SECONDS, 0.0))
     except DAMAGE as error:
         raise RunError(f"{path} is no checkpoint ({error})") from None
     wanted = dict(named_tensors(state))
@@ -83,7 +85,7 @@ def load_checkpoint(path: Path, state: State) -> None:
     with torch.no_grad():
         for name, tensor in wanted.items():
             tensor.copy_(saved[name])
-    state.step = step
+    state.step, state.seconds = step, seconds
 
 
 def generator_weights(generator: Generator) -> bytes:

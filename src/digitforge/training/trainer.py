@@ -58,7 +58,6 @@ class Trainer:
         self.state = new_state(plan, fabric)
         clusters = self.state.game.discriminator.clusters
         self.batches = Batches(plan.train, recipe.networks, plan.times, recipe.training.seed, fabric.device, clusters)
-        self._seconds = 0.0  # spent in steps
         self._last_line = (0, 0.0)  # images seen and seconds spent at the last line of statistics
         self._made: tuple[int, Generator | None] = (0, None)  # the last copy of the generator, after so many steps
         self._lines: list[dict[str, Any]] = []  # of statistics so far, also those told before a resume
@@ -103,7 +102,7 @@ class Trainer:
 
     def tell(self, observers: Sequence[Observer], seconds: float) -> bool:
         """Tell that a step was taken, in so many seconds, and what there is to record after it, if anything."""
-        self._seconds += seconds
+        self.state.seconds += seconds
         for observer in observers:
             observer.stepped(self.images)
         tick = self._tick()
@@ -148,7 +147,6 @@ class Trainer:
             if line["images"] <= images:
                 self._last_line = line["images"], line["clock"]["seconds"]
                 self._lines.append(line)
-        self._seconds = self._last_line[1]
         return images
 
     def _had_checkpoints(self, folder: RunFolder) -> bool:
@@ -215,7 +213,8 @@ class Trainer:
     def _line(self, due: Mapping[str, bool]) -> dict[str, Any]:
         """This tick's line of statistics; the sums start anew."""
         plan, state, images = self.plan, self.state, self.images
-        previous, seconds = self._last_line
+        previous, before = self._last_line
+        seconds = before + state.seconds
         sums = from_all_processes(state.sums).mean(0).tolist()
         terms = zip(("discriminator", "generator", "penalty"), sums, sums[COUNTS:], strict=False)
         loss = {name: total / count for name, total, count in terms if count}
@@ -234,12 +233,13 @@ class Trainer:
         if due["figures"] and self._ruler is not None:
             line["figures"] = key_figures(self._ruler, plan, self.generator())
         line["clock"] = {
-            "seconds": round(self._seconds, 3),
-            "images_per_second": round((images - previous) / max(self._seconds - seconds, 1e-9), 1),
+            "seconds": round(seconds, 3),
+            "images_per_second": round((images - previous) / max(state.seconds, 1e-9), 1),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         state.sums.zero_()
-        self._last_line = images, self._seconds
+        state.seconds = 0.0
+        self._last_line = images, seconds
         return line
 
     def _diagnose(self, line: dict[str, Any]) -> tuple[Finding, ...] | None:
