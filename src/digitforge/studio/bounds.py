@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from digitforge.data.digits import FEW_LABELS, MAX_NAME
 from digitforge.forge import MAX_VARIETY
 
 PRETRAINED = "pretrained"  # the model in the package, by name among the runs
@@ -20,7 +21,8 @@ _BASE64 = -(-(DRAWING_SIDE**2) // 3) * 4  # letters that hold the drawing
 
 RunName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 NewRunName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-ShortName = Annotated[str, StringConstraints(min_length=1, max_length=40)]  # of a label, a recipe or a data set
+ShortName = Annotated[str, StringConstraints(min_length=1, max_length=40)]  # of a recipe or a data set
+LabelName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Variety = Annotated[float, Field(ge=0, le=MAX_VARIETY)]
 FileKind = Literal["png", "npz", "zip"]
@@ -37,7 +39,7 @@ class TrainingWish(Wish):
 
     recipe: ShortName = "express"
     data: ShortName = "mnist"
-    digits: Annotated[tuple[ShortName, ...], Field(max_length=26)] = ()
+    digits: Annotated[tuple[LabelName, ...], Field(max_length=FEW_LABELS)] = ()
     seconds: Annotated[float, Field(ge=SHORTEST, le=LONGEST)] | None = 60
     seed: Seed = 0
     name: NewRunName | None = None
@@ -47,7 +49,7 @@ class DigitsWish(Wish):
     """Digits to draw."""
 
     model: RunName = PRETRAINED
-    digit: ShortName | None = None
+    digit: LabelName | None = None
     count: Annotated[int, Field(ge=1, le=MAX_DIGITS)] = 64
     seed: Seed = 0
     variety: Variety = 1.0
@@ -66,7 +68,7 @@ class WalkWish(Wish):
     """A piece of a plane of latents, its middle at (x, y) steps from where the plane was laid down."""
 
     model: RunName = PRETRAINED
-    digit: ShortName | None = None
+    digit: LabelName | None = None
     seed: Seed = 0
     x: Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)] = 0.0
     y: Annotated[float, Field(ge=-FARTHEST, le=FARTHEST)] = 0.0
@@ -77,8 +79,8 @@ class BetweenWish(Wish):
     """What lies between two digits."""
 
     model: RunName = PRETRAINED
-    start: ShortName
-    end: ShortName
+    start: LabelName
+    end: LabelName
     seed: Seed = 0
 
 

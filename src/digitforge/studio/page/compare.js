@@ -6,7 +6,7 @@ import { at, chosenChips, fillChips, showTrouble } from "./dom.js";
 const MOST = 6; // runs, as the server allows
 const FIRST = 2; // chosen when the view is opened
 const MARGIN = 48; // pixels under the report
-const PROMISE = "The same page as digitforge compare writes.";
+const PROMISE = "The page of digitforge compare --no-measure: with the figures that the models carry.";
 const UNDRAWN = "the report could not be drawn; look at what digitforge studio says in its terminal.";
 
 let isBuilt = false;

@@ -39,7 +39,11 @@ function build() {
     event.preventDefault();
     step(...STEPS[event.key]);
   });
-  for (const id of ["start", "end"]) at(id).addEventListener("change", go);
+  at("start").addEventListener("change", () => {
+    if (isWhole()) at("end").value = at("start").value;
+    go();
+  });
+  at("end").addEventListener("change", go);
   at("other-ways").addEventListener("click", () => {
     ways.seed = anySeed();
     go();
@@ -48,18 +52,25 @@ function build() {
 }
 
 async function take(wanted) {
-  model = await chooseModel(at("explored"), wanted);
+  const chosen = await chooseModel(at("explored"), wanted);
+  if (!chosen) return;
+  model = chosen;
   const digits = model.can_choose ? model.labels : [];
   const walked = at("walk-digit").value;
   fillSelect(at("walk-digit"), model.is_told ? digits : [["", "any"]], digits.includes(walked) ? walked : digits[3 % digits.length]);
   fillSelect(at("start"), digits, digits.includes(at("start").value) ? at("start").value : digits[3 % digits.length]);
-  fillSelect(at("end"), digits, digits.includes(at("end").value) ? at("end").value : digits[8 % digits.length]);
+  const end = digits.includes(at("end").value) ? at("end").value : digits[8 % digits.length];
+  fillSelect(at("end"), digits, isWhole() ? at("start").value : end);
+  for (const id of ["start", "end", "other-ways", "share"]) at(id).disabled = !digits.length || (id === "end" && isWhole());
   place = { ...place, x: 0, y: 0 };
   ways.answer = null;
   at("between").replaceChildren();
   at("between-hint").textContent = digits.length ? "" : "This model can’t be asked for a digit.";
-  await Promise.all([look(), digits.length ? go() : null, openEye(model)]);
+  await Promise.all([look(), go(), openEye(model)]);
 }
+
+/** Whether a model is told its digit and draws nothing between two, as a set of specialists. */
+const isWhole = () => model.is_told && !model.can_blend;
 
 function step(right, down) {
   const bounded = (value) => Math.min(Math.max(value, -FARTHEST), FARTHEST);
@@ -107,6 +118,7 @@ function bar(answer, number) {
 }
 
 const go = newestOnly(async (signal) => {
+  if (!model.can_choose) return;
   const wish = { model: model.name, start: at("start").value, end: at("end").value, seed: ways.seed };
   ways.answer = await ask("between", wish, signal);
   at("share").max = ways.answer.stops - 1;
@@ -122,5 +134,6 @@ function showStop() {
   const percent = Math.round((100 * stop) / (answer.stops - 1));
   at("share").setAttribute("aria-valuetext", `${percent} %`);
   const [start, end] = [at("start").value, at("end").value];
-  at("between-hint").textContent = start === end ? `From one ${start} to another: ${percent} % of the way.` : `${100 - percent} % ${start}, ${percent} % ${end}.`;
+  const way = start === end ? `From one ${start} to another: ${percent} % of the way.` : `${100 - percent} % ${start}, ${percent} % ${end}.`;
+  at("between-hint").textContent = isWhole() ? `${way} This model draws nothing between two different ones.` : way;
 }

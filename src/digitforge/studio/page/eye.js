@@ -19,10 +19,9 @@ export async function openEye(model) {
   run = model.has_judge ? model.name : judges[0] ?? "";
   at("borrow").hidden = !run;
   if (!run) {
-    at("verdict").replaceChildren(make("p", { className: "hint", textContent: "There is no discriminator to ask yet. "
-      + "Every run leaves one when it has finished: train one, then come back." }));
+    sayInstead("There is no discriminator to ask yet. Every run leaves one when it has finished: train one, then come back.");
   } else if (hasInk) judge();
-  else at("verdict").replaceChildren(make("p", { className: "hint", textContent: `The discriminator of ${run} waits for a digit.` }));
+  else sayInstead(`The discriminator of ${run} waits for a digit.`);
 }
 
 function build() {
@@ -47,6 +46,7 @@ function build() {
   at("wipe").addEventListener("click", () => {
     wipe();
     at("verdict").replaceChildren();
+    judge(); // which gives up what is still asked
   });
   at("borrow").addEventListener("click", borrow);
 }
@@ -89,9 +89,20 @@ const borrow = newestOnly(async (signal) => {
 
 const judge = newestOnly(async (signal) => {
   if (!run || !hasInk) return;
-  const answer = await tell("opinion", { run, pixels: pixels() });
-  if (!signal.aborted) at("verdict").replaceChildren(...verdict(answer));
+  if (!at("verdict").querySelector(".verdict")) sayInstead("It looks at your digit …");
+  try {
+    const answer = await tell("opinion", { run, pixels: pixels() });
+    if (!signal.aborted) at("verdict").replaceChildren(...verdict(answer));
+  } catch (error) {
+    if (!signal.aborted) at("verdict").replaceChildren();
+    throw error;
+  }
 });
+
+/** Says a sentence where there is no verdict. */
+function sayInstead(sentence) {
+  at("verdict").replaceChildren(make("p", { className: "hint", textContent: sentence }));
+}
 
 /** The drawing as the server takes it: a byte a pixel, in base64. */
 function pixels() {

@@ -38,7 +38,9 @@ function build() {
 }
 
 async function take(wanted) {
-  model = await chooseModel(at("model"), wanted);
+  const chosen = await chooseModel(at("model"), wanted);
+  if (!chosen) return;
+  model = chosen;
   at("model-hint").textContent = saidModel(model);
   const [before] = chosenChips(at("digits"));
   const labels = model.can_choose ? model.labels : [];
@@ -67,9 +69,8 @@ const drawDigits = newestOnly(async (signal) => {
 
 const drawNumber = newestOnly(async (signal) => {
   const text = at("number").value;
-  const isThere = text.length > 0;
-  at("take-number").toggleAttribute("aria-disabled", !isThere);
-  if (!isThere) {
+  if (!text) {
+    offer(at("take-number"), "");
     at("written").replaceChildren();
     at("number-hint").textContent = "Nothing typed yet.";
     return;
@@ -77,18 +78,29 @@ const drawNumber = newestOnly(async (signal) => {
   const known = model.can_choose ? model.labels : [];
   const unknown = [...text].filter((digit) => !known.includes(digit));
   if (unknown.length) {
-    at("take-number").toggleAttribute("aria-disabled", true);
+    offer(at("take-number"), "");
     at("written").replaceChildren();
     at("number-hint").textContent = known.length ? `This model draws ${known.join(", ")}, and no ${unknown[0]}.` : "This model can’t be asked for a digit.";
     return;
   }
   const wish = { model: model.name, text, ...chance() };
-  at("take-number").href = address("number.png", wish);
+  offer(at("take-number"), address("number.png", wish));
   const answer = await ask("number", wish, signal);
   at("written").replaceChildren(...tilesOf(answer));
   at("written").setAttribute("aria-label", `${text} in drawn digits`);
   at("number-hint").textContent = "";
 });
+
+/** Has a link lead somewhere, or nowhere by mouse and keyboard alike. */
+function offer(link, href) {
+  if (href) {
+    link.href = href;
+    link.removeAttribute("aria-disabled");
+  } else {
+    link.removeAttribute("href");
+    link.setAttribute("aria-disabled", "true");
+  }
+}
 
 const chance = () => ({ seed: at("seed").value || "0", variety: at("variety").value });
 

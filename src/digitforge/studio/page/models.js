@@ -3,15 +3,27 @@
 import { ask } from "./api.js";
 import { fillSelect, said } from "./dom.js";
 
-/** Fills a <select> with the models that there are, and gives what the chosen one can do. */
+const turns = new Map(); // by <select>: how often a model was chosen there
+
+/** Fills a <select> with the models that there are, and gives what the chosen one can do; null where another is chosen meanwhile. */
 export async function chooseModel(select, wanted = "") {
+  const turn = (turns.get(select) ?? 0) + 1;
+  turns.set(select, turn);
   const names = await ask("models");
+  if (turns.get(select) !== turn) return null;
   fillSelect(select, names.map((name) => [name, name === "pretrained" ? "pretrained, in the package" : name]), wanted || select.value || names[0]);
-  return ask(`models/${select.value}`);
+  const model = await ask(`models/${select.value}`);
+  return turns.get(select) === turn ? model : null;
 }
 
 /** A sentence on a model. */
 export function saidModel(model) {
-  const told = model.is_told ? "It is told which digit to draw." : "It is not told which digit to draw: a classifier picks them out.";
-  return `${model.recipe} on ${model.data}, ${said(model.images)} images. ${told}`;
+  return `${model.recipe} on ${model.data}, ${said(model.images)} images. ${saidChoice(model)}`;
+}
+
+function saidChoice(model) {
+  if (model.labels.length === 1) return `It draws ${model.labels[0]} alone.`;
+  if (model.is_told) return "It is told which digit to draw.";
+  if (model.can_choose) return "It is not told which digit to draw: a classifier picks them out.";
+  return "It is not told what to draw, and nothing reads its images yet: digitforge evaluate trains a classifier that does.";
 }

@@ -12,13 +12,22 @@ const STATES = {
 const REFRESH = 4000; // milliseconds between two looks at the list of runs
 
 let choices = null;
+let filling = null; // the promise of a form that is filled
+let turn = 0; // of the view being shown: only the newest counts
 let watched = "";
 let listed = ""; // the runs as they were last told
 
 /** Shows the view, with a run to watch if the address names one. */
 export async function openTrain(run) {
-  if (!choices) await fillForm();
+  turn += 1;
+  const mine = turn;
+  filling ??= fillForm();
+  await filling.catch((error) => {
+    filling = null; // to be tried again
+    throw error;
+  });
   const runs = await listRuns();
+  if (mine !== turn) return;
   const chosen = runs.find((each) => each.name === run) ?? runs[0];
   watched = chosen?.name ?? "";
   mark();
@@ -31,7 +40,6 @@ async function fillForm() {
   fillSelect(at("recipe"), choices.recipes.map((each) => [each.name, each.name]), "express");
   fillSelect(at("data"), choices.data.map((each) => [each.name, each.name]), "mnist");
   fillChips(at("lengths"), "radio", "seconds", LENGTHS, ["60"]);
-  fillChips(at("run-digits"), "checkbox", "digits", [..."0123456789"].map((digit) => [digit, digit]));
   at("recipe").addEventListener("change", () => {
     at("data").value = chosenRecipe().data; // what it was made for
     explain();
@@ -51,8 +59,10 @@ function explain() {
   const data = choices.data.find((each) => each.name === at("data").value);
   const origin = recipe.document === "ours" ? "Our own" : `From document ${recipe.document}`;
   at("recipe-hint").textContent = `${recipe.summary}. ${origin}.`;
-  const fetched = data.is_here || data.name === "mnist-5k" ? "" : " Fetched from the network first.";
-  at("data-hint").textContent = `${data.description[0].toUpperCase()}${data.description.slice(1)}.${fetched}`;
+  const first = data.is_fetched ? " Fetched first." : " Made on this machine first.";
+  at("data-hint").textContent = `${data.description[0].toUpperCase()}${data.description.slice(1)}.${data.is_here ? "" : first}`;
+  fillChips(at("run-digits"), "checkbox", "digits", data.labels.map((label) => [label, label]), chosenChips(at("run-digits")));
+  at("run-digits").parentElement.hidden = !data.labels.length;
 }
 
 async function begin(event) {

@@ -30,6 +30,7 @@ let run = null; // as it was last told
 let shown = null; // images of the sheet that is looked at; null: always the newest
 let film = 0; // the timer of a history that plays
 let changed = () => {};
+let isAway = false; // whether the page says so
 
 /** Watches a run until another one is watched; `whenChanged` is called when its state is another. */
 export function watch(wanted, whenChanged) {
@@ -50,6 +51,8 @@ export function recheck(state) {
 export function unwatch() {
   source?.close();
   clearInterval(film);
+  if (isAway) showTrouble("");
+  isAway = false;
   [source, name, run, shown, film] = [null, "", null, null, 0];
   at("watched").replaceChildren(
     make("div", { className: "card empty" },
@@ -63,9 +66,9 @@ export function unwatch() {
 function listen() {
   source?.close();
   source = new EventSource(address(`runs/${name}/events`));
-  let isAway = false;
   const mine = source;
   source.onerror = async () => { // it goes on trying by itself, unless it was refused
+    if (mine !== source) return;
     isAway = true;
     if (mine.readyState !== EventSource.CLOSED) {
       showTrouble(AWAY);
@@ -132,7 +135,7 @@ function build() {
 function render() {
   at("run-pill").replaceChildren(pill(run.state));
   at("run-what").textContent = run.recipe ? `${run.recipe} on ${run.data}${run.digits.length ? `, only ${run.digits.join(", ")}` : ""}, seed ${run.seed}. ${run.summary ?? ""}.` : "";
-  at("run-waiting").textContent = WAITING[run.state] ?? "";
+  at("run-waiting").textContent = [WAITING[run.state], run.state === "starting" && run.problem].filter(Boolean).join(" ");
   at("run-problem").hidden = !run.problem || run.state === "starting";
   at("run-problem").textContent = run.problem;
   at("run-progress").value = run.total ? Math.min(1, run.images / run.total) : 0;
@@ -169,12 +172,14 @@ function renderButtons() {
 }
 
 async function steer(verb, button) {
+  const [mine, before] = [name, run.state];
   button.disabled = true;
   at("run-waiting").textContent = { pause: "Saving its state …", stop: "Saving its state, then making a model …", resume: "Starting again …" }[verb];
   try {
-    await tell(`runs/${name}/${verb}`);
+    await tell(`runs/${mine}/${verb}`);
+    if (name !== mine) return; // another one is watched by now
     showTrouble("");
-    if (run.state === "starting") { // it had not begun, and is gone
+    if (before === "starting") { // it had not begun, and is gone
       if (location.hash === "#train") dispatchEvent(new HashChangeEvent("hashchange")); // shown anew all the same
       else location.hash = "train";
       return;
@@ -184,7 +189,7 @@ async function steer(verb, button) {
   } finally {
     button.disabled = false;
   }
-  listen();
+  if (name === mine) listen();
 }
 
 function renderSheet() {
@@ -234,7 +239,7 @@ function charts() {
     ["How often the discriminator is right", [curve("accuracy.real_train", "real", "a"), curve("accuracy.real_held_out", "real, never seen", "c"), curve("accuracy.fake", "drawn", "b")], { low: 0, high: 1, percent: true },
       "At 50 % it can only guess; near 100 % nothing fools it."],
     ["Losses", [curve("loss.generator", "generator", "b"), curve("loss.discriminator", "discriminator", "a")], {},
-      "What each network tries to make small. One’s gain is the other’s loss, so neither runs to zero."],
+      "What each network tries to make small. They pull against each other: a low loss alone says little."],
     ["Distance from real digits", [curve("figures.frechet", "Fréchet distance", "a")], { low: 0 },
       "How far its drawings are, as a crowd, from real ones. Lower is better."],
   ];

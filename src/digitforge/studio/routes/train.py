@@ -13,6 +13,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from digitforge.data.catalogue import catalogue
+from digitforge.data.digits import FEW_LABELS
 from digitforge.errors import RunError
 from digitforge.recipe import load_recipe, recipe_names
 from digitforge.studio.bounds import LONGEST, MAX_DIGITS, MAX_LETTERS, SHORTEST, RunName, TrainingWish
@@ -42,7 +43,14 @@ def choices() -> dict[str, Any]:
             for each in recipes
         ],
         "data": [
-            {"name": each.name, "description": each.description, "is_here": each.is_cached} for each in catalogue()
+            {
+                "name": each.name,
+                "description": each.description,
+                "is_here": each.is_cached,
+                "is_fetched": each.is_fetched,
+                "labels": list(each.names) if len(each.names) <= FEW_LABELS else [],
+            }
+            for each in catalogue()
         ],
         "seconds": [SHORTEST, LONGEST],
         "max_digits": MAX_DIGITS,
