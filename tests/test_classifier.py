@@ -143,10 +143,12 @@ def test_no_stacked_images_are_no_trouble(path: Path) -> None:
 
 def test_the_classifier_is_chosen_by_shape_and_labels(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classifier_module, "PINNED", path)
-    for shape, names in (((1, 28, 28), ("3", "5")), ((3, 28, 28), ("000", "357"))):
-        chosen = classifier_for(shape, names)
+    thousand = tuple(f"{number:03}" for number in range(1000))
+    for shape, names, all_names in (((1, 28, 28), ("3", "5"), None), ((3, 28, 28), ("000", "357"), thousand)):
+        chosen = classifier_for(shape, names, all_names=all_names)
         assert chosen is not None
         assert chosen.shape == shape
+    assert classifier_for((3, 28, 28), ("000", "001")) is None  # classes that are numbered, and no stacked digits
     assert classifier_for((3, 28, 28), ("3", "5")) is None
     assert classifier_for((3, 32, 32), ("000",)) is None
     assert classifier_for((1, 28, 28), ("Trouser",)) is None

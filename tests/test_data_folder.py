@@ -10,6 +10,8 @@ import pytest
 from digitforge.data import DataSet, Digits, read_path
 from digitforge.data_folder import write_data_folder
 from digitforge.errors import OutputError
+from digitforge.forge import Drawn
+from digitforge.writing import Order, Written, write
 
 RNG = np.random.default_rng(0)
 
@@ -54,6 +56,20 @@ def test_what_no_usual_name_fits_is_refused_before_anything_is_written(tmp_path:
     with pytest.raises(OutputError, match="hold digits and not cat, dog"):
         write_data_folder(tmp_path / "new", DataSet("own", named, None))
     assert not (tmp_path / "new").exists()
+
+
+def test_a_part_that_cannot_be_written_leaves_none_of_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_first(order: Order, parts: list[Drawn]) -> Written:
+        if order.path.name.startswith("t10k"):
+            raise OutputError("no space is left")
+        return write(order, parts)
+
+    monkeypatch.setattr("digitforge.data_folder.write", write_first)
+    with pytest.raises(OutputError, match="no space is left"):
+        write_data_folder(tmp_path, DataSet("own", some_digits(30, (1, 28, 28)), some_digits(9, (1, 28, 28))))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:

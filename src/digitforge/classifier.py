@@ -82,7 +82,12 @@ class Classifier:
     @property
     def sees_colours(self) -> bool:
         """Whether the channels of what it reads are red, green and blue, and no digits of their own."""
-        return self.shape[0] == COLOUR_CHANNELS and not isinstance(self._file, StackedFile)
+        return self.shape[0] == COLOUR_CHANNELS and not self.is_stacked
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether it reads a digit in each channel."""
+        return isinstance(self._file, StackedFile)
 
     @property
     def tells_crowded(self) -> bool:
@@ -140,16 +145,20 @@ def classifier_for(
     names: tuple[str, ...],
     given: Classifier | None = None,
     *,
+    all_names: tuple[str, ...] | None = None,
     data_sha256: str | None = None,
 ) -> Classifier | None:
     """The first classifier here that reads images of this shape and knows every one of these labels; None if none.
 
-    given: the only one to ask. data_sha256: of the data set that they come from, whose own classifier may be in the
-    cache. In colour that one is asked before the pinned one, which learnt from rendered digits, unless it learnt from
-    just these images.
+    all_names: of all labels that the data have, where that may be more: stacked digits have one for each of their 1,000
+    kinds, by which they are told from other classes that are numbered. given: the only one to ask. data_sha256: of the
+    data set that they come from, whose own classifier may be in the cache. In colour that one is asked before the
+    pinned one, which learnt from rendered digits, unless it learnt from just these images.
     """
     candidates = _candidates(data_sha256) if given is None else [given]
-    return next((classifier for classifier in candidates if classifier.fits(shape, names)), None)
+    fitting = (classifier for classifier in candidates if classifier.fits(shape, names))
+    known = set(names if all_names is None else all_names)
+    return next((one for one in fitting if not one.is_stacked or known == set(one.names)), None)
 
 
 def is_stand_in(classifier: Classifier, data_sha256: str) -> bool:

@@ -18,7 +18,7 @@ MAT_SIZE = (32, 32)  # height and width in pixels, as the files' names say
 def write_data_folder(folder: Path, data: DataSet) -> tuple[Path, ...]:
     """Write a data set as others read it, and tell its files: grey images as idx files, colour ones as SVHN's .mat.
 
-    Each file appears whole or not at all. Raises OutputError where it can't be, before anything is written.
+    All files appear whole or none does. Raises OutputError where they can't be.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"{folder} exists already; name a new or empty folder")
@@ -41,5 +41,12 @@ def write_data_folder(folder: Path, data: DataSet) -> tuple[Path, ...]:
     ]
     for order in orders:
         check(order)
-    written = [write(order, [Drawn(part, len(part))]) for order, part in zip(orders, parts, strict=True)]
-    return tuple(path for each in written for path in each.paths)
+    written: list[Path] = []
+    try:
+        for order, part in zip(orders, parts, strict=True):
+            written += write(order, [Drawn(part, len(part))]).paths
+    except BaseException:  # half of it would be taken for a data set without a test part
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+    return tuple(written)

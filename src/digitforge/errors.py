@@ -6,6 +6,17 @@ def to_install(extra: str) -> str:
     return f"pip install -c constraints.txt '.[{extra}]', in the folder that digitforge was installed from"
 
 
+def in_a_line(error: Exception) -> str:
+    """What to say of an error that nobody foresaw: too little memory, however PyTorch calls it, or a fault of ours."""
+    kind = type(error).__name__
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error):
+        return (
+            "there is too little memory for this; ask for less at once (in training: a smaller training.batch_size, or "
+            "smaller networks), or give smaller files"
+        )
+    return f"an unexpected {kind} ({error}); run it again with --debug to see where, and report it"
+
+
 class DigitforgeError(Exception):
     """Something that digitforge itself failed to do; the command line ends with exit code 1."""
 

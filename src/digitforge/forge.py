@@ -109,7 +109,8 @@ class Forge:
     @cached_property
     def classifier(self) -> Classifier | None:
         """What reads the model's images; None if no classifier here reads their size and labels."""
-        return classifier_for(self.card.shape, self.names, self._given_classifier, data_sha256=self.card.data.sha256)
+        card, given = self.card, self._given_classifier
+        return classifier_for(card.shape, self.names, given, all_names=card.names, data_sha256=card.data.sha256)
 
     @property
     def label_names(self) -> tuple[str, ...]:

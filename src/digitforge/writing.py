@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -324,6 +324,14 @@ _KINDS = {
     "idx": _Kind(_check_idx, _write_idx_pair),
     "folder": _Kind(_check_folder, _write_folder),
 }
+
+
+def numbering(names: Sequence[str]) -> str:
+    """What numbers from 0 stand for in a file of labels of these names, in words; "" where each is its own name."""
+    if tuple(names) in (UNLABELLED, tuple(map(str, range(len(names))))):
+        return ""
+    shown = ", ".join(f"{number}: {name}" for number, name in enumerate(names[:FEW_LABELS]))
+    return shown if len(names) <= FEW_LABELS else f"{shown}, ... {len(names) - 1}: {names[-1]}"
 
 
 def _joined(order: Order, parts: Iterable[Digits]) -> Digits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,14 @@ def test_what_goes_wrong_is_said_once_however_long_it_lasts(capfd: pytest.Captur
         quiet,
         quiet,
     ]
+
+
+def test_what_was_done_to_the_images_is_told_first(capfd: pytest.CaptureFixture[str]) -> None:
+    data = replace(tiny_data(), notes=("3 images [odd] resized from 9x9 to 8x8",))
+    Display().started(make_plan(tiny_recipe(), data), RunFolder(Path("run")), 0)
+    note, what = capfd.readouterr().err.splitlines()
+    assert note == "3 images [odd] resized from 9x9 to 8x8"
+    assert "on tiny" in what
 
 
 def test_each_file_of_a_download_has_its_bar(

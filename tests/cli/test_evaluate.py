@@ -13,6 +13,7 @@ from digitforge import classifier as classifier_module
 from digitforge.classifier import Classifier
 from digitforge.cli import main
 from digitforge.data import DataSet
+from digitforge.errors import DataError
 from digitforge.metrics import reference as reference_module
 from digitforge.metrics.evaluation import Tstr
 from digitforge.metrics.figure import Figure
@@ -186,6 +187,19 @@ def test_a_model_that_cannot_be_measured_takes_no_other_ones_figures_along(
     said = capsys.readouterr()
     assert [Path(one["model"]).name for one in json.loads(said.out)] == ["told.onnx"]
     assert "lost.npz" in said.err
+
+
+def test_a_judge_that_fails_takes_no_figures_along(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise DataError("own.npz has no test part")
+
+    monkeypatch.setattr("digitforge.judges.synthetic.train_on_synthetic", fail)
+    assert main(["evaluate", "told.onnx", "--count", "60", "--tstr", "--json"]) == 2
+    said = capsys.readouterr()
+    assert json.loads(said.out)[0]["frechet"]["n"] == 60
+    assert "no test part" in said.err
 
 
 def test_what_judges_cannot_judge_is_refused_before_anything_is_measured(

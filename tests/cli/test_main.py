@@ -123,16 +123,21 @@ def test_what_a_file_holds_moves_no_cursor(folder: Path, capfd: pytest.CaptureFi
     assert r"\x1b]0;mine" in said
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory")],
+)
 def test_too_little_memory_is_said_in_one_line(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def ask_for_too_much(**_options: object) -> None:
-        raise MemoryError
+        raise error
 
     monkeypatch.setattr(cli, "app", ask_for_too_much)
     assert main(["recipes"]) == 1
     assert capfd.readouterr().err == (
-        "digitforge: there is too little memory for this; ask for less at once, or give smaller files\n"
+        "digitforge: there is too little memory for this; ask for less at once (in training: a smaller "
+        "training.batch_size, or smaller networks), or give smaller files\n"
     )
 
 

@@ -253,6 +253,14 @@ def test_a_folder_with_svhns_files_has_both_parts(tmp_path: Path) -> None:
     assert data.notes == ()
 
 
+def test_ten_is_the_digit_zero_only_where_it_is_in_both_parts(tmp_path: Path) -> None:
+    save(tmp_path, "train_32x32.mat", X=as_matlab(COLOUR[:4]), y=np.asarray([[0], [9], [10], [14]]))
+    save(tmp_path, "test_32x32.mat", X=as_matlab(COLOUR[:2]), y=np.asarray([[9], [10]]))
+    data = read_path(tmp_path)
+    assert data.test is not None
+    assert [data.test.names[label] for label in data.test.labels] == ["9", "10"]
+
+
 def test_a_folder_with_the_test_file_alone_says_what_is_missing(tmp_path: Path) -> None:
     save(tmp_path, "test_32x32.mat", X=as_matlab(COLOUR), y=TENS)
     with pytest.raises(DataError, match=r"has test_32x32\.mat but no train_32x32\.mat"):

@@ -76,13 +76,23 @@ def test_the_pictures_are_counted_by_name_and_their_sizes_are_told(
     assert "to 32x32" in out
 
 
-def test_the_run_knows_the_names_and_draws_each_class_by_its_name(run: RunFolder) -> None:
+def test_a_finished_run_keeps_its_length_whatever_the_budget(run: RunFolder, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--out", "run", "--budget", "60s", "--resume"]) == 0
+    said = capfd.readouterr()
+    assert "had finished already" in said.out
+    assert "keeps its length, whatever the budget" in said.err
+
+
+def test_the_run_knows_the_names_and_draws_each_class_by_its_name(
+    run: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
     forge = Forge.load(run.model)
     assert forge.names == CLASSES
     assert forge.card.shape == (3, 32, 32)
     greenness = []
     for name in CLASSES:
         assert main(["generate", "run", "--digit", name, "--count", "40", "--out", f"{name}.npz"]) == 0
+        assert "it holds labels as numbers: 0: beach, 1: forest, 2: night city" in capsys.readouterr().out
         with np.load(f"{name}.npz") as arrays:
             assert arrays["images"].shape == (40, 32, 32, 3)
             assert set(arrays["labels"].tolist()) == {CLASSES.index(name)}

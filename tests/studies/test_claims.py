@@ -48,7 +48,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
         assert all(trial.folder(place).is_finished for trial in trials), [trial.name for trial in trials]
         return {}
 
-    monkeypatch.setattr(claims, "load_data", lambda name, progress=None: MNIST)
+    monkeypatch.setattr("digitforge.studies.study.load_data", lambda name, progress=None: MNIST)
     monkeypatch.setattr(claims, "train_trials", train_nothing)
 
 
@@ -497,7 +497,9 @@ def test_a_run_that_diverged_counts_beside_those_that_did_not(tmp_path: Path) ->
 def test_data_that_nothing_can_read_end_a_study_before_it_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "load_data", lambda name, progress=None: DataSet("small", tiny_digits(20), None))
+    monkeypatch.setattr(
+        "digitforge.studies.study.load_data", lambda name, progress=None: DataSet("small", tiny_digits(20), None)
+    )
     with pytest.raises(DataError, match="no classifier here reads"):
         study_claims(tmp_path / "study", only=["slow-d"])
     assert not (tmp_path / "study").exists()
@@ -590,7 +592,7 @@ def test_a_loss_that_falls_first_and_jumps_later_does_not_settle(tmp_path: Path)
 
 def test_data_too_few_for_a_claim_end_a_study_before_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = DataSet("mnist", tiny_digits(600, 0, 28), tiny_digits(100, 1, 28))
-    monkeypatch.setattr(claims, "load_data", lambda name, progress=None: few)
+    monkeypatch.setattr("digitforge.studies.study.load_data", lambda name, progress=None: few)
     with pytest.raises(UserError, match=r"upsample-0 is to learn from 5,000 images, and mnist has 600; .*--only"):
         study_claims(tmp_path / "study", only=["50-epochs"], runs=tmp_path / "gallery")
 

@@ -13,7 +13,6 @@ from digitforge.errors import DataError, UserError
 from digitforge.recipe import recipe_names
 from digitforge.runs import RunFolder
 from digitforge.sections import Interval
-from digitforge.studies import one_digit
 from digitforge.studies.one_digit import FULL, QUICK, Design, stages_of, study_one_digit, trials_of
 from tiny_runs import tiny_digits
 
@@ -95,7 +94,7 @@ def test_one_run_tells_of_growth_at_its_snapshots_and_several_at_their_ends(tmp_
 def test_what_cannot_be_compared_is_refused_before_anything_is_written(
     data: DataSet, design: Design, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(one_digit, "load_data", lambda name, progress=None: data)
+    monkeypatch.setattr("digitforge.studies.study.load_data", lambda name, progress=None: data)
     with pytest.raises((DataError, UserError), match=told):
         study_one_digit(tmp_path / "study", design=design)
     assert not (tmp_path / "study").exists()

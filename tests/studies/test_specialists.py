@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -230,6 +231,16 @@ def test_a_job_whose_runs_are_all_finished_is_brought_to_its_end(shop: Path) -> 
 def test_a_job_goes_on_as_what_it_was(shop: Path, options: dict[str, object], words: str) -> None:
     with pytest.raises(RunError, match=words):
         train_specialists(**options, out=shop / "job", resume=True)  # type: ignore[arg-type]
+
+
+def test_a_job_does_not_go_on_with_other_images(shop: Path, tmp_path: Path) -> None:
+    job = SpecialistsFolder(tmp_path / "job")
+    shutil.copytree(shop / "job", job.path)
+    job.hashes.unlink()
+    digits = tiny_digits(150)
+    other = DataSet(str(shop / "own.npz"), Digits(digits.images, digits.labels % 3, NAMES), None)
+    with pytest.raises(RunError, match=r"learn from other images or labels than .*own\.npz holds now"):
+        train_specialists(data=other, out=job.path, resume=True)
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,13 @@ def test_images_that_are_all_alike_are_told_whatever_they_are_read_as() -> None:
     assert kinds(lines(figures=NOISE | {"read": {"8": 1000}})) == {"collapse"}
 
 
+def test_what_a_classifier_misreads_in_real_images_too_is_no_collapse() -> None:
+    read = {"2": 450, "3": 550}  # as it reads all ten kinds
+    told = lines(figures=LEARNED | {"read": read})
+    assert [finding.kind for finding in diagnose(told, MNIST, recipe())] == ["collapse"]
+    assert diagnose(told, MNIST, recipe(), read) == []
+
+
 def test_a_generator_that_is_not_taught_is_not_called_collapsed() -> None:
     assert kinds(lines(PERFECT, NOISE | {"spread": 0.02})) == {"discriminator-wins"}
     assert kinds(lines(BLIND, NOISE | {"spread": 0.02})) == {"generator-wins"}

@@ -25,7 +25,7 @@ from digitforge.cli.specialists import specialists
 from digitforge.cli.studio import studio
 from digitforge.cli.study import study
 from digitforge.cli.train import train
-from digitforge.errors import DigitforgeError, UserError
+from digitforge.errors import DigitforgeError, UserError, in_a_line
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 FAILED = 1
@@ -106,14 +106,11 @@ def _explain(error: Exception) -> int:
         return _say(f"{message[:1].lower()}{message[1:]} (see `{command} --help`)", error.exit_code)
     if isinstance(error, typer.Abort):
         return _say("stopped, as there was no answer to a question", FAILED)
-    if isinstance(error, MemoryError):
-        return _say("there is too little memory for this; ask for less at once, or give smaller files", FAILED)
     if isinstance(error, OSError) and error.errno in _UNUSABLE and error.filename is not None:
         return _say(
             f"cannot use {error.filename}: {error.strerror}; check the path and its rights", UserError.exit_code
         )
-    kind = type(error).__name__
-    return _say(f"an unexpected {kind} ({error}); run it again with --debug to see where, and report it", FAILED)
+    return _say(in_a_line(error), FAILED)
 
 
 def _say(message: str, code: int) -> int:

@@ -36,12 +36,12 @@ def data(
         loaded = load_data(name, progress=progress)
     print("\n".join(_describe(loaded)))
     if out is not None:
-        from digitforge.data.digits import DIGIT_NAMES
-        from digitforge.data_folder import write_data_folder
+        from digitforge.data_folder import MAT_NAMES, write_data_folder
+        from digitforge.writing import numbering
 
-        print("\n".join(f"written: {path}" for path in write_data_folder(at_home(out), loaded)))
-        if set(loaded.train.names) - set(DIGIT_NAMES):
-            meant = ", ".join(f"{number}: {name}" for number, name in enumerate(loaded.train.names))
+        paths = write_data_folder(at_home(out), loaded)
+        print("\n".join(f"written: {path}" for path in paths))
+        if paths[0].name not in MAT_NAMES and (meant := numbering(loaded.train.names)):
             print(f"the files hold labels as numbers: {meant}")
 
 

@@ -39,6 +39,8 @@ class Display:
         self._since, self._losses, self._accuracy = time.monotonic(), "", ""
         compute = recipe.compute
         precision = "bf16" if compute.precision == "bf16" else "float32"
+        for note in plan.notes:
+            self._console.print(note, highlight=False, markup=False, soft_wrap=True)
         self._console.print(
             f"{recipe.name} on {plan.data_name}: {self._total:,} images, seed {recipe.training.seed}, "
             f"{compute.device}, {precision}, threads {compute.threads}, in {folder.path}",

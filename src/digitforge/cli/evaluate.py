@@ -68,11 +68,12 @@ def evaluate(
             for forge in forges:
                 reader = _reader(forge, data, progress)
                 found = measure(forge, data, count, seed, classifier=reader, notify=_notify, progress=progress)
+                evaluations.append(found)
                 if tstr or inception:
                     variety = (1.0 if tstr_variety is None else tstr_variety) if tstr else None
                     found = _judged(found, forge, data, seed, progress, tstr=variety, inception=inception)
-                evaluations.append(found)
-    finally:  # where one model fails, those before it have their figures
+                    evaluations[-1] = found
+    finally:  # whatever fails, what was measured before is told
         if as_json and evaluations:
             print(json.dumps([evaluation.as_dict() for evaluation in evaluations], indent=2))
         elif evaluations:
@@ -89,7 +90,7 @@ def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | 
     from digitforge.classifier import classifier_for, is_stand_in
 
     of_model = forge.card.data.sha256
-    found = classifier_for(forge.card.shape, forge.names, data_sha256=of_model)
+    found = classifier_for(forge.card.shape, forge.names, all_names=forge.card.names, data_sha256=of_model)
     can_train = find_spec("torch") is not None
     if found is not None and not (can_train and is_stand_in(found, of_model)):
         return None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from digitforge.writing import Written
 
 _SLOW = 2_000  # images from which on a progress bar is worth the import
+_NUMBERED = (".npz", ".idx")  # files that hold labels as numbers from 0
 
 
 def generate(
@@ -40,7 +41,7 @@ def generate(
 ) -> None:
     """Draw digits, any one on demand."""
     from digitforge.forge import Forge
-    from digitforge.writing import Order, as_file_name, check, free_path, write
+    from digitforge.writing import Order, as_file_name, check, free_path, numbering, write
 
     forge = Forge.load(model)
     batches = forge.batches(digit, count, seed, variety)
@@ -50,6 +51,8 @@ def generate(
     check(order)
     written = write(order, _with_progress(batches, count))
     print(_describe(written, digit))
+    if path.suffix.lower() in _NUMBERED and (meant := numbering(names)):
+        print(f"it holds labels as numbers: {meant}")
 
 
 def _describe(written: Written, digit: str | None) -> str:

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from digitforge.errors import UserError
 from digitforge.files import at_home
+
+FRAMES = 60
 
 
 def interpolate(
@@ -22,7 +25,9 @@ def interpolate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, other digits.")] = 0,
     count: Annotated[int, typer.Option(help="How many digits change, side by side.")] = 16,
-    frames: Annotated[int, typer.Option(help="How many frames, there and back.")] = 60,
+    frames: Annotated[
+        int | None, typer.Option(help="How many frames of an animation, there and back.", show_default=f"{FRAMES}")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -41,6 +46,8 @@ def interpolate(
     name = "interpolation" if start is None or end is None else f"{as_file_name(start)}-to-{as_file_name(end)}"
     path = at_home(out or free_path(Path(f"{name}.gif")))
     check_path(path, (*ANIMATED, ".png"))
+    if frames is not None and path.suffix.lower() == ".png":
+        raise UserError("--frames is of an animation, and a .png is a strip; leave it out, or write a .gif")
     forge = Forge.load(model)
     route = plan_route(forge, start, end, count, seed)
     paths = "1 path" if count == 1 else f"{count} paths"
@@ -48,6 +55,6 @@ def interpolate(
         write_file(path, png_bytes(strip_of_route(forge, route)))
         print(f"{path}: {paths}")
         return
-    film = film_of_route(forge, route, frames)
+    film = film_of_route(forge, route, FRAMES if frames is None else frames)
     write_film(film, path)
     print(f"{path}: {paths}, {len(film.frames)} frames, {film.seconds:.1f} s")

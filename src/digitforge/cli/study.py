@@ -59,8 +59,6 @@ def one_digit(
     _check_installed()
     from digitforge.studies.one_digit import FULL, QUICK, study_one_digit
 
-    if quality is not None and quality <= 0:
-        raise UserError(f"a quality is a distance in floors above zero, not {quality:g}")
     design = QUICK if quick else FULL
     if digits is not None:
         design = replace(design, digits=_listed(digits))

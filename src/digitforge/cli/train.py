@@ -83,17 +83,21 @@ def train(
         _show_recipe(recipe, settings)
         return
     from digitforge.cli.display import Display, download_progress
+    from digitforge.runs import RunFolder
     from digitforge.training.train import train as train_recipe
 
     display = Display()
+    place = out and at_home(out)
+    goes_on = resume and place is not None and RunFolder(place).recipe.is_file()
     with download_progress() as progress:
-        place = out and at_home(out)
         folder = train_recipe(
             recipe, settings=settings, out=place, resume=resume, observers=[display], progress=progress
         )
     if int(os.environ.get("RANK", 0)) == 0:  # of several processes the first one alone speaks
         if not display.has_started:
             typer.echo(f"{folder.path} had finished already")
+        if goes_on and "training.seconds" in settings:
+            typer.echo("a run that goes on keeps its length, whatever the budget; --images asks for more", err=True)
         report(folder)
 
 
@@ -174,7 +178,7 @@ def summary(figures: dict[str, Any]) -> list[str]:
     histogram = figures.get("histogram", {})
     if histogram.get("modes_in_data", 0) > FEW_LABELS:  # which models of older versions lack
         lines.append(f"labels drawn: {histogram['modes']:,} of {histogram['modes_in_data']:,}")
-    return lines
+    return [*lines, *figures.get("notes", [])]
 
 
 def _show_recipe(recipe: str | None, settings: dict[str, object]) -> None:
@@ -188,7 +192,8 @@ def _show_recipe(recipe: str | None, settings: dict[str, object]) -> None:
     asked = load_recipe(recipe or DEFAULT_RECIPE).with_settings(settings)
     typer.echo(asked.model_copy(update={"compute": resolve_compute(asked.compute)}).to_toml())
     if is_at_hand(asked.data.name):
-        comments = list(forecast(asked, load_data(asked.data.name)).sentences())
+        data_set = load_data(asked.data.name)
+        comments = [*data_set.notes, *forecast(asked, data_set).sentences()]
     else:
         comments = [f"how long it takes is told once the data are here: digitforge data {asked.data.name}"]
     for comment in comments:

@@ -6,6 +6,7 @@ http://ufldl.stanford.edu/housenumbers/ describes it as "format 2": column-major
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,24 +32,36 @@ def read_mat(path: Path) -> RawPart:
     Images are transposed as they are unpacked, so that no second copy of them is held. Raises DataError if the file is
     damaged, of another layout or version, or names more than its bytes can hold.
     """
+    part = _read_part(path)
+    return replace(part, labels=_digits(part.labels, part.labels))
+
+
+def _read_part(path: Path) -> RawPart:
+    """The images and labels of a file as they are."""
     try:
         with path.open("rb") as stream:
             arrays = find_arrays(stream, path)
             images, labels = _wanted(arrays, "X", ("uint8",), path), _wanted(arrays, "y", NUMERIC, path)
-            digits = _digits(_read_labels(stream, labels))
-            return RawPart(_read_images(stream, images, len(digits)), digits, str(path))
+            found = _read_labels(stream, labels)
+            return RawPart(_read_images(stream, images, len(found)), found, str(path))
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path and its rights") from error
 
 
 def read_mat_folder(folder: Path) -> tuple[RawPart, RawPart | None] | None:
-    """The parts of a folder with SVHN's files by their usual names; None if it has none."""
+    """The parts of a folder with SVHN's files by their usual names; None if it has none.
+
+    Whether 10 is the digit 0 is told by the labels of both.
+    """
     train, test = folder / TRAIN_NAME, folder / TEST_NAME
     if not train.is_file():
         if test.is_file():
             raise DataError(f"{folder} has {TEST_NAME} but no {TRAIN_NAME}; put the training file beside it")
         return None
-    return read_mat(train), read_mat(test) if test.is_file() else None
+    parts = [_read_part(path) for path in (train, test) if path.is_file()]
+    together = np.concatenate([part.labels for part in parts])
+    first, *second = [replace(part, labels=_digits(part.labels, together)) for part in parts]
+    return first, second[0] if second else None
 
 
 def write_mat(path: Path, images: Images, labels: Labels) -> None:
@@ -98,9 +111,9 @@ def _read_labels(stream: BinaryIO, stored: StoredArray) -> Labels:
     return found.astype(np.int64)
 
 
-def _digits(labels: Labels) -> Labels:
-    """Labels with 0 for 10, unless others than 1 to 10 among them tell that 10 is just a number."""
-    if len(labels) and labels.min() in TEN_FOR_ZERO and labels.max() in TEN_FOR_ZERO:
+def _digits(labels: Labels, known: Labels) -> Labels:
+    """Labels with 0 for 10, unless others than 1 to 10 among all that are known tell that 10 is just a number."""
+    if len(known) and known.min() in TEN_FOR_ZERO and known.max() in TEN_FOR_ZERO:
         return np.where(labels == TEN_FOR_ZERO[-1], 0, labels)
     return labels
 

@@ -65,7 +65,11 @@ def evaluate(
     real = None
     if details or shipped is None:
         try:
-            real = find_real(load_data(wanted, progress=progress), classifier, notify)
+            data_set = load_data(wanted, progress=progress)
+            if notify is not None:
+                for note in data_set.notes:
+                    notify(note)
+            real = find_real(data_set, classifier, notify)
         except DataError as error:
             if shipped is None:
                 raise error if data is not None else _lacking(forge, error) from None
@@ -88,7 +92,8 @@ def evaluate(
 
 def fitting_classifier(forge: Forge, given: Classifier | None = None) -> Classifier:
     """The classifier that reads what a model draws: the given one, or what fits. Raises ModelError if none does."""
-    classifier = classifier_for(forge.card.shape, forge.names, given, data_sha256=forge.card.data.sha256)
+    card = forge.card
+    classifier = classifier_for(card.shape, forge.names, given, all_names=card.names, data_sha256=card.data.sha256)
     if classifier is None:
         readers = [given] if given else [Classifier.load(), Classifier.load(PINNED_COLOUR)]
         sizes = " or ".join(_size(reader.shape) for reader in readers)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from digitforge.data import DataSet, load_data
+from digitforge.data import DataSet
 from digitforge.errors import UserError
 from digitforge.recipe import nearest
 from digitforge.runs import RunFolder
@@ -66,7 +66,7 @@ def study_claims(
         "quick_images": extent.quick_images,
         "count": extent.count,
     }
-    data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
+    data_set = how.load(data)
     measures = Measures(
         folder.measured, data_set, extent.count, extent.digit_count, notify=how.notify, free_draws=RARE_DRAWS
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from digitforge.data import DataSet, load_data
+from digitforge.data import DataSet
 from digitforge.errors import DataError, UserError
 from digitforge.onnx_file import available_cores
 from digitforge.recipe import Recipe, load_recipe
@@ -69,6 +70,11 @@ class Design:
     moments: tuple[float, ...] = MOMENTS
     lengths: tuple[float, ...] = LENGTHS
 
+    def __post_init__(self) -> None:
+        """Raise UserError for a quality that no model can reach."""
+        if self.quality is not None and not 0 < self.quality < math.inf:
+            raise UserError(f"a quality is a distance in floors, a number above zero, not {self.quality:g}")
+
 
 FULL = Design()
 QUICK = Design(
@@ -89,7 +95,7 @@ def study_one_digit(out: str | Path, data: str = DATA, *, design: Design = FULL,
     and measuring raise.
     """
     how, folder = how or How(), StudyFolder(Path(out))
-    data_set = replace(load_data(data, progress=how.progress), name=data)  # as its runs' recipes name it
+    data_set = how.load(data)
     measures = Measures(folder.measured, data_set, digit_count=design.count, notify=how.notify)
     _check(design, data_set)
     measures.check()

@@ -13,6 +13,7 @@ from digitforge.data import DataSet, Progress, data_name, load_data
 from digitforge.errors import DataError, InterruptionError, ModelError, RunError, UserError
 from digitforge.files import write_whole
 from digitforge.forge import Forge
+from digitforge.holding import held
 from digitforge.metrics.evaluate import evaluate
 from digitforge.onnx_file import available_cores, open_onnx
 from digitforge.recipe import Recipe, full_key, load_recipe
@@ -22,7 +23,7 @@ from digitforge.sections import Compute
 from digitforge.set_file import set_card, write_set
 from digitforge.sheets import model_sheet, png_bytes
 from digitforge.studies.crew import Crew, train_all
-from digitforge.studies.worker import Job, Message, Ready, Task, work
+from digitforge.studies.worker import Job, Message, Noted, Ready, Task, work
 from digitforge.training.interruption import Interruption
 
 DEFAULT_RECIPE = "express"
@@ -85,10 +86,18 @@ def train_specialists(
     if saved is None or folder is None:
         folder = choose_folder(folder, asked, resume)
     runs = {name: folder.run(data_set.train.label_of(name), name) for name in asked.data.digits}
+    check_same_images(folder, saved, runs, data_set)
     job = Job(asked, data if isinstance(data, DataSet) else None)
-    if not all(run.is_finished for run in runs.values()):
-        train_runs(job, runs, folder, workers, watcher, at_once)
-    finish(folder, {data_set.train.label_of(name): run for name, run in runs.items()})
+    try:
+        with held(folder.path):
+            if not all(run.is_finished for run in runs.values()):
+                train_runs(job, runs, folder, workers, watcher, at_once, data_set.notes)
+            finish(folder, {data_set.train.label_of(name): run for name, run in runs.items()})
+    except InterruptionError:
+        raise
+    except BaseException:
+        _forget(folder, runs)
+        raise
     return folder
 
 
@@ -121,7 +130,7 @@ def ask(
 
 
 def with_labels(recipe: Recipe, data: DataSet) -> Recipe:
-    """The recipe with the name of every label that gets a specialist.
+    """The recipe with the name of every label that gets a specialist, and the hash of the images.
 
     Raises DataError for a label without images, and for more labels than one job trains.
     """
@@ -135,7 +144,20 @@ def with_labels(recipe: Recipe, data: DataSet) -> Recipe:
     for name in names:
         if not counts[train.label_of(name)]:
             raise DataError(f"{data.name} holds no training image of {name}; leave it out of --digits")
-    return recipe.with_settings({"data.digits": list(dict.fromkeys(names))})
+    return recipe.with_settings({"data.digits": list(dict.fromkeys(names)), "data.sha256": train.sha256})
+
+
+def check_same_images(
+    folder: SpecialistsFolder, saved: Recipe | None, runs: Mapping[str, RunFolder], data: DataSet
+) -> None:
+    """Raise RunError where a job, or a run of it, began with other images than the data set holds now."""
+    begun = [run.read_recipe() for run in runs.values() if run.recipe.is_file()]
+    for recipe in [*begun, *([saved] if saved is not None else [])]:
+        if recipe.data.sha256 not in ("", data.train.sha256):
+            raise RunError(
+                f"the specialists in {folder.path} learn from other images or labels than {data.name} holds now; bring "
+                "the old ones back, or choose another --out"
+            )
 
 
 def length(recipe: Recipe) -> str:
@@ -153,8 +175,12 @@ def train_runs(
     workers: int | None,
     watcher: Watcher | None,
     at_once: int | None = None,
+    notes: Sequence[str] = (),
 ) -> None:
-    """Bring every label's run to its end; the job's folder is made once a worker has said what it computes with."""
+    """Bring every label's run to its end; the job's recipe is kept once a worker has said what it computes with.
+
+    notes: sentences for who watches.
+    """
     tasks = [Task(name, run) for name, run in runs.items() if not run.is_finished]
     is_known = folder.recipe.is_file()
 
@@ -168,16 +194,13 @@ def train_runs(
 
     if watcher is not None:
         watcher.started(folder, job.recipe, [name for name, run in runs.items() if run.is_finished])
+        for note in notes:
+            watcher.heard(Noted(note))
     try:
         with Interruption() as interruption, Crew(work, job, crew_size(job.recipe, len(tasks), workers)) as crew:
             train_all(crew, tasks, hear, interruption, lambda compute: at_once or program_size(compute, workers))
             if interruption.asked:
                 raise interruption.error(folder.path, VERB)
-    except InterruptionError:
-        raise
-    except BaseException:
-        _forget(folder, runs)
-        raise
     finally:
         if watcher is not None:
             watcher.ended()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from digitforge import __version__
-from digitforge.data import Progress
+from digitforge.data import DataSet, Progress, load_data
 from digitforge.errors import OutputError, RecipeError, RunError
 from digitforge.files import make_folder, write_whole
 from digitforge.metrics.real import Notify
@@ -90,6 +90,14 @@ class How:
     watcher: Watcher | None = None
     notify: Notify | None = None
     progress: Progress | None = None
+
+    def load(self, name: str) -> DataSet:
+        """A data set, named as the recipes of a study's runs name it; what was done to its images is told."""
+        data = load_data(name, progress=self.progress)
+        for note in data.notes:
+            if self.notify is not None:
+                self.notify(note)
+        return replace(data, name=name)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from digitforge.data import DataSet, load_data
-from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError
+from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, in_a_line
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
 from digitforge.sections import Compute
@@ -144,10 +144,7 @@ def work(line: Connection, job: Job, is_first: bool) -> None:
     except DigitforgeError as error:
         teller.tell(Failed(teller.name, type(error), str(error), traceback.format_exc()))
     except Exception as error:
-        message = (
-            f"an unexpected {type(error).__name__} ({error}); run it again with --debug to see where, and report it"
-        )
-        teller.tell(Failed(teller.name, DigitforgeError, message, traceback.format_exc()))
+        teller.tell(Failed(teller.name, DigitforgeError, in_a_line(error), traceback.format_exc()))
 
 
 def _train_tasks(line: Connection, job: Job, is_first: bool, teller: _Teller) -> None:

@@ -64,13 +64,16 @@ class Finding:
     sentence: str
 
 
-def diagnose(lines: Sequence[Line], frequencies: Mapping[str, int], recipe: Recipe) -> list[Finding]:
+def diagnose(
+    lines: Sequence[Line], frequencies: Mapping[str, int], recipe: Recipe, read: Mapping[str, int] | None = None
+) -> list[Finding]:
     """What is wrong with a run by its statistics so far; nothing where all is well.
 
     lines: newest last. frequencies: how often each label occurs in training, by name. recipe: with its length in
-    images. A pure function, so that a resumed run says what an undisturbed one does.
+    images. read: how often each is read among real images by what reads the figures'; None: as often as it occurs. A
+    pure function, so that a resumed run says what an undisturbed one does.
     """
-    run = _Run(lines, frequencies, recipe)
+    run = _Run(lines, frequencies, recipe, read or frequencies)
     # Causes before what they lead to: a generator that is not taught draws few things too, and so on.
     outcome = _divergence(run) or _discriminator_wins(run) or _generator_wins(run) or _collapse(run)
     return [finding for finding in (outcome, _too_little_data(run)) if finding is not None]
@@ -83,6 +86,7 @@ class _Run:
     lines: Sequence[Line]
     frequencies: Mapping[str, int]
     recipe: Recipe
+    read: Mapping[str, int]
 
     @cached_property
     def accuracies(self) -> list[Line]:
@@ -195,8 +199,8 @@ def _collapse(run: _Run) -> Finding | None:
     newest, is_far = run.figures[-1], run.figures[-1]["frechet"] > _FAR
     if is_far and run.is_learning:
         return None
-    lacking = [name for name in run.frequencies if all(_hardly_draws(run, name, figures) for figures in run.figures)]
-    share = sum(run.frequencies[name] for name in lacking) / sum(run.frequencies.values())
+    lacking = [name for name in run.read if all(_hardly_draws(run, name, figures) for figures in run.figures)]
+    share = sum(run.read[name] for name in lacking) / sum(run.read.values())
     if lacking and (share >= _MOST or not is_far):
         names = ", ".join(lacking[:_NAMED]) + (" and others" if len(lacking) > _NAMED else "")
         read = sum(newest["read"].get(name, 0) for name in lacking)
@@ -273,7 +277,7 @@ def _knows_by_heart(accuracy: Mapping[str, float]) -> bool:
 
 def _hardly_draws(run: _Run, name: str, figures: Mapping[str, Any]) -> bool:
     """Whether a label is read far more seldom than in training, and not by chance; one alone has nothing beside it."""
-    share = run.frequencies[name] / sum(run.frequencies.values())
+    share = run.read[name] / sum(run.read.values())
     if not 0 < share < 1:
         return False
     count, images = figures["read"].get(name, 0), figures["n"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from digitforge.classifier import Classifier, classifier_for
+from digitforge.classifier import Classifier, Reading, classifier_for
 from digitforge.metrics.frechet import LEAST, Moments, frechet_distance, moments
 from digitforge.metrics.reference import shipped_reference
 from digitforge.networks.players import Generator
@@ -20,10 +21,15 @@ _READ = 10_000  # real images that are read where no reference is at hand: 4 s o
 
 @dataclass(frozen=True)
 class Ruler:
-    """What a run's images are measured with: a classifier, and the moments of real images in its features."""
+    """What a run's images are measured with.
+
+    real: the moments of real images in the classifier's features. read: how many of these it reads as each label, by
+    name, which is what a generator without fault comes to, even where the classifier reads them badly.
+    """
 
     classifier: Classifier
     real: Moments
+    read: Mapping[str, int]
 
 
 def ruler_for(plan: Plan) -> Ruler | None:
@@ -36,9 +42,11 @@ def ruler_for(plan: Plan) -> Ruler | None:
         return None
     reference = shipped_reference(plan.trained_names, classifier, sha256=plan.data_sha256)
     if reference is not None:
-        return Ruler(classifier, reference.train)
+        labels = dict(zip(digits.names, digits.counts.tolist(), strict=True))  # of which it reads more than 99 % right
+        return Ruler(classifier, reference.train, labels)
     some = digits.take(stream(0, "ruler").permutation(len(digits))[:_READ])
-    return Ruler(classifier, moments(classifier.read(some.images).features))
+    reading = classifier.read(some.images)
+    return Ruler(classifier, moments(reading.features), _times_read(classifier, reading))
 
 
 def reader_of(plan: Plan) -> Classifier | None:
@@ -46,7 +54,9 @@ def reader_of(plan: Plan) -> Classifier | None:
 
     None also where a single image is learned from, which nothing can be measured against.
     """
-    return classifier_for(plan.train.shape, plan.trained_names) if len(plan.train) >= LEAST else None
+    if len(plan.train) < LEAST:
+        return None
+    return classifier_for(plan.train.shape, plan.trained_names, all_names=plan.train.names)
 
 
 def key_figures(ruler: Ruler, plan: Plan, generator: Generator) -> dict[str, Any]:
@@ -62,14 +72,20 @@ def key_figures(ruler: Ruler, plan: Plan, generator: Generator) -> dict[str, Any
     latents = draw_latents(stream(0, "figures"), count, networks.drawing_size, networks.latent)
     asked = spread_labels(stream(0, "figures' labels"), plan.train.counts.tolist(), count)
     reading = ruler.classifier.read(draw(generator, latents, asked, networks.pixels))
-    found, names = moments(reading.features), np.asarray(ruler.classifier.names)
-    read = names[reading.labels]
+    found = moments(reading.features)
     figures: dict[str, Any] = {
         "frechet": frechet_distance(found, ruler.real),
         "spread": float(np.trace(found.covariance) / (np.trace(ruler.real.covariance) or 1)),
         "n": count,
-        "read": {str(name): int(times) for name, times in zip(*np.unique(read, return_counts=True), strict=True)},
+        "read": _times_read(ruler.classifier, reading),
     }
     if networks.conditional or len(np.flatnonzero(plan.train.counts)) == 1:
+        read = np.asarray(ruler.classifier.names)[reading.labels]
         figures["accuracy"] = float((read == np.asarray(plan.train.names)[asked]).mean())
     return figures
+
+
+def _times_read(classifier: Classifier, reading: Reading) -> dict[str, int]:
+    """How many images are read as each label that is read at all, by name."""
+    read = np.asarray(classifier.names)[reading.labels]
+    return {str(name): int(times) for name, times in zip(*np.unique(read, return_counts=True), strict=True)}

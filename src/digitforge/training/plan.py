@@ -32,6 +32,7 @@ class Plan:
     recipe: resolved but for `training.seconds`, where the length is a time.
     data_name: as `load_data` takes it, so that it can be had again.
     train, held_out: the images that D takes for real, and those that nobody trains on (None where there are none).
+    notes: what was done to the images when they were read, in sentences.
     """
 
     recipe: Recipe
@@ -39,6 +40,7 @@ class Plan:
     data_sha256: str
     train: Digits
     held_out: Digits | None
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -131,7 +133,7 @@ def make_plan(recipe: Recipe, data: DataSet) -> Plan:
     settled = recipe.data.model_copy(update={"sha256": data.train.sha256})
     resolved = recipe.model_copy(update={"compute": compute, "data": settled})
     check_enough(len(train), recipe.networks.clusters)
-    plan = Plan(resolved, recipe.data.name, data.train.sha256, train, held_out)
+    plan = Plan(resolved, recipe.data.name, data.train.sha256, train, held_out, data.notes)
     _check_model_can_be(plan)
     images = recipe.training.length(len(train))
     if recipe.training.epochs is None or images is None:

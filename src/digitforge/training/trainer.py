@@ -249,7 +249,8 @@ class Trainer:
             return None
         digits = self.plan.train
         frequencies = dict(zip(digits.names, digits.counts.tolist(), strict=True))
-        findings = diagnose(self._lines, frequencies, self.plan.recipe)
+        ruler = self._ruler if any("figures" in line for line in self._lines) else None
+        findings = diagnose(self._lines, frequencies, self.plan.recipe, ruler.read if ruler else None)
         if findings:
             line["diagnosis"] = [finding.sentence for finding in findings]
         return tuple(findings)
