@@ -47,7 +47,8 @@ side, a thread each, on a machine that did other things too: their times say lit
 measured apart. Where a run is on its way, the command trains all of it. House numbers are
 [rendered](data.md#house-numbers), since SVHN's files could not be had here. *F* is the [distance](figures.md) of 10,000
 drawings to real training images, 1 where it is that of other real images; several seeds are mean ± standard deviation.
-The last sentence of a passage is no measure, but what one pair of eyes finds in the sheet below it. What a recipe is, and its losses: [recipes](recipes.md).
+The last sentence of a passage is no measure, but what one pair of eyes finds in the sheet below it. What a recipe is,
+and its losses: [recipes](recipes.md).
 
 """
 FIGURES = """## All figures
