@@ -47,8 +47,8 @@ side, a thread each, on a machine that did other things too: their times say lit
 measured apart. Where a run is on its way, the command trains all of it. House numbers are
 [rendered](data.md#house-numbers), since SVHN's files could not be had here. *F* is the [distance](figures.md) of 10,000
 drawings to real training images, 1 where it is that of other real images; several seeds are mean ± standard deviation.
-The last sentence of a passage is no measure, but what one pair of eyes finds in the sheet below it. What a recipe is,
-and its losses: [recipes](recipes.md).
+A passage ends with words on what one pair of eyes finds in the sheet below it, and on why: they are no measure. What a
+recipe is, and its losses: [recipes](recipes.md).
 
 """
 FIGURES = """## All figures
@@ -262,8 +262,14 @@ def diagnosed(runs: Sequence[ShownRun]) -> str:
     times: dict[str, list[int]] = {}
     for finding in [finding for run in runs for finding in run.findings if finding.images]:
         times.setdefault(finding.sentence.partition(":")[0], []).extend(finding.images)
-    said = "; ".join(f"*{what}* ({min(seen):,} to {max(seen):,} images)" for what, seen in times.items())
+    said = "; ".join(f"*{what}* ({at_images(seen)})" for what, seen in times.items())
     return f"On the way the [diagnosis](diagnosis.md) {f'said: {said}' if said else 'was silent'}."
+
+
+def at_images(seen: Sequence[int]) -> str:
+    """When something was said, in images shown to D."""
+    first, last = min(seen), max(seen)
+    return f"after {first:,} images" if first == last else f"after {first:,} to {last:,} images"
 
 
 def lay_out_model(exhibit: Exhibit) -> list[str] | None:

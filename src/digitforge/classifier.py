@@ -158,7 +158,7 @@ def classifier_for(
     candidates = _candidates(data_sha256) if given is None else [given]
     fitting = (classifier for classifier in candidates if classifier.fits(shape, names))
     known = set(names if all_names is None else all_names)
-    return next((one for one in fitting if not one.is_stacked or known == set(one.names)), None)
+    return next((one for one in fitting if one is given or not one.is_stacked or known == set(one.names)), None)
 
 
 def is_stand_in(classifier: Classifier, data_sha256: str) -> bool:

@@ -187,6 +187,15 @@ def test_a_model_that_cannot_be_measured_takes_no_other_ones_figures_along(
     said = capsys.readouterr()
     assert [Path(one["model"]).name for one in json.loads(said.out)] == ["told.onnx"]
     assert "lost.npz" in said.err
+    assert main(["evaluate", "told.onnx", "lost.onnx", "--count", "60"]) == 2
+    said = capsys.readouterr()
+    assert "told.onnx" in said.out
+    assert "lost.npz" in said.err
+
+
+def test_what_was_done_to_the_images_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "told.onnx", "told.onnx", "--count", "60", "--data", "own.npz"]) == 0
+    assert capsys.readouterr().err.count("no test part: a fixed tenth") == 1
 
 
 def test_a_judge_that_fails_takes_no_figures_along(

@@ -88,6 +88,7 @@ def test_an_unconditional_model_goes_between_digits_that_are_found(folder: Path)
         "model.onnx --from 3 --to 12",
         "model.onnx --from x --to 3",
         "model.onnx --count 0",
+        "model.onnx --frames 30 --out x.png",
         "model.onnx --count 101",
         "model.onnx --frames 1",
         "model.onnx --frames 1001",

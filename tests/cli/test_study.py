@@ -95,6 +95,7 @@ def test_both_studies_come_to_their_ends_in_a_tiny_form(folder: Path, capfd: pyt
     few = "--quick --data ./two.npz"
     alone = f"study one-digit {few} --recipes tiny.toml --digits 1 --seeds 1 --images 160 --out one"
     assert main(alone.split()) == 0
+    assert "a fixed tenth (240 images) is held out" in capfd.readouterr().err
     assert main(alone.split()) == 0  # and again, which trains nothing anew
     found = json.loads((folder / "one" / "results.json").read_text())
     assert {finding["verdict"] for finding in found["findings"]} == {"cannot be told"}

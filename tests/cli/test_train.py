@@ -197,3 +197,5 @@ def test_figures_are_told_with_their_counts_and_the_floor() -> None:
     few, many = ({"histogram": {"modes": 9, "modes_in_data": count}} for count in (10, 1000))
     assert summary(figures | few) == summary(figures)
     assert summary(figures | many) == [*summary(figures), "labels drawn: 9 of 1,000"]
+    noted = figures | {"notes": ["the classifier reads 11% right"]}
+    assert summary(noted) == [*summary(figures), "the classifier reads 11% right"]

@@ -80,7 +80,7 @@ def test_a_finished_run_keeps_its_length_whatever_the_budget(run: RunFolder, cap
     assert main(["train", "--out", "run", "--budget", "60s", "--resume"]) == 0
     said = capfd.readouterr()
     assert "had finished already" in said.out
-    assert "keeps its length, whatever the budget" in said.err
+    assert "keeps its length of 2,304 images, whatever the time; to train longer, train anew" in said.err
 
 
 def test_the_run_knows_the_names_and_draws_each_class_by_its_name(

@@ -22,6 +22,7 @@ from digitforge.card import Card
 from digitforge.data import DataSet, Digits, load_data
 from digitforge.errors import DataError, DivergenceError, InterruptionError, RecipeError, RunError, UserError
 from digitforge.forge import Forge
+from digitforge.holding import held
 from digitforge.metrics import reference as reference_module
 from digitforge.metrics.evaluate import evaluate
 from digitforge.recipe import Recipe, load_recipe
@@ -282,6 +283,33 @@ def test_a_job_that_fails_before_a_run_has_begun_leaves_nothing_behind(
         )
     assert worker.Stopped() in listener.messages
     assert listener.ends == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_job_that_another_process_works_on_is_left_alone(tmp_path: Path) -> None:
+    job = SpecialistsFolder(tmp_path / "job")
+    asked = with_labels(tiny_recipe(), tiny_data())
+    job.create(asked)
+    with held(job.path), pytest.raises(RunError, match="is being worked on by process"):
+        train_specialists(data=tiny_data(), out=job.path, resume=True)
+    assert job.read_recipe() == asked
+
+
+def test_what_was_done_to_the_images_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digitforge.studies.specialists.work", willing)
+    images = Digits(np.zeros((4, 1, 8, 8), np.uint8), np.asarray([0, 1, 1, 0]), ("wait", "diverge"))
+    listener = Listener()
+    with pytest.raises(DivergenceError):
+        train_specialists(
+            tiny_recipe(), DataSet("odd", images, None, ("4 resized",)), out=tmp_path / "new", watcher=listener
+        )
+    assert [message for message in listener.messages if isinstance(message, Noted)] == [Noted("4 resized")]
+
+
+def test_a_recipe_made_for_other_images_is_refused(tmp_path: Path) -> None:
+    recipe = tiny_recipe({"data.sha256": "ef" * 32, "data.digits": "3"})
+    with pytest.raises(DataError, match="other images or labels than this recipe was made for"):
+        train_specialists(recipe, tiny_data(), out=tmp_path / "job")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -213,6 +213,9 @@ def test_what_a_classifier_misreads_in_real_images_too_is_no_collapse() -> None:
     told = lines(figures=LEARNED | {"read": read})
     assert [finding.kind for finding in diagnose(told, MNIST, recipe())] == ["collapse"]
     assert diagnose(told, MNIST, recipe(), read) == []
+    alone, read = MNIST | dict.fromkeys("012456789", 0), {"3": 5850, "8": 150}
+    assert diagnose(lines(figures=LEARNED | {"read": {"3": 1000}}), alone, recipe(), read) == []
+    assert diagnose(lines(figures=NOISE | {"read": {"1": 1000}}), alone, recipe(), read) == []
 
 
 def test_a_generator_that_is_not_taught_is_not_called_collapsed() -> None:

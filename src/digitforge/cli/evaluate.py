@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,11 +64,12 @@ def evaluate(
     _check_variety(tstr_variety, tstr)
     _check_judges(forges, tstr, inception)
     evaluations: list[Evaluation] = []
+    notify = cache(_notify)  # what holds for several models is told once
     try:
         with download_progress() as progress:
             for forge in forges:
                 reader = _reader(forge, data, progress)
-                found = measure(forge, data, count, seed, classifier=reader, notify=_notify, progress=progress)
+                found = measure(forge, data, count, seed, classifier=reader, notify=notify, progress=progress)
                 evaluations.append(found)
                 if tstr or inception:
                     variety = (1.0 if tstr_variety is None else tstr_variety) if tstr else None
@@ -77,7 +79,8 @@ def evaluate(
         if as_json and evaluations:
             print(json.dumps([evaluation.as_dict() for evaluation in evaluations], indent=2))
         elif evaluations:
-            _print_figures(evaluations, [str(model) for model in models] if models else ["pretrained"])
+            names = [str(model) for model in models] if models else ["pretrained"]
+            _print_figures(evaluations, names[: len(evaluations)])
     if copies is not None:
         with download_progress() as progress:
             _write_copies(copies, forges[0], evaluations[0], data, progress)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from digitforge.writing import Written
 
 _SLOW = 2_000  # images from which on a progress bar is worth the import
-_NUMBERED = (".npz", ".idx")  # files that hold labels as numbers from 0
 
 
 def generate(
@@ -51,7 +50,8 @@ def generate(
     check(order)
     written = write(order, _with_progress(batches, count))
     print(_describe(written, digit))
-    if path.suffix.lower() in _NUMBERED and (meant := numbering(names)):
+    holds_numbers = any(path.suffix.lower() == ".npz" or "-labels-idx" in path.name for path in written.paths)
+    if holds_numbers and (meant := numbering(names)):
         print(f"it holds labels as numbers: {meant}")
 
 

@@ -88,7 +88,14 @@ def train(
 
     display = Display()
     place = out and at_home(out)
-    goes_on = resume and place is not None and RunFolder(place).recipe.is_file()
+    if resume and place is not None and RunFolder(place).recipe.is_file() and "training.seconds" in settings:
+        saved = RunFolder(place).read_recipe()
+        way_on = "train anew with another --out" if saved.has_schedule else "give more --images"
+        typer.echo(
+            f"the run in {place} keeps its length of {saved.training.images:,} images, whatever the time; to train "
+            f"longer, {way_on}",
+            err=True,
+        )
     with download_progress() as progress:
         folder = train_recipe(
             recipe, settings=settings, out=place, resume=resume, observers=[display], progress=progress
@@ -96,8 +103,6 @@ def train(
     if int(os.environ.get("RANK", 0)) == 0:  # of several processes the first one alone speaks
         if not display.has_started:
             typer.echo(f"{folder.path} had finished already")
-        if goes_on and "training.seconds" in settings:
-            typer.echo("a run that goes on keeps its length, whatever the budget; --images asks for more", err=True)
         report(folder)
 
 
@@ -167,9 +172,10 @@ def summary(figures: dict[str, Any]) -> list[str]:
     if not figures:
         return ["no figures: the pinned classifier does not read these images, or their data set cannot be read again"]
     frechet, floor, ratio, accuracy = (figures[key] for key in ("frechet", "floor", "ratio", "accuracy"))
+    notes = figures.get("notes", [])
     lines = [f"Frechet distance {frechet['value']:.3f} (n = {frechet['n']:,} against {frechet['reference_n']:,} real)"]
     if ratio is not None:
-        own_count = "" if ratio["n"] == frechet["n"] else f" (n = {ratio['n']:,}, as few images raise both)"
+        own_count = "" if ratio["n"] == frechet["n"] or notes else f" (n = {ratio['n']:,}, as few images raise both)"
         real_n = ratio.get("real_n", floor["n"])  # which cards of older versions lack
         of_real = f"= {floor['value']:.3f} is that of" if real_n == floor["n"] else f"is that of {real_n:,}"
         lines[0] += f": {ratio['value']:.1f} F{own_count}, where F {of_real} real test images"
@@ -178,7 +184,7 @@ def summary(figures: dict[str, Any]) -> list[str]:
     histogram = figures.get("histogram", {})
     if histogram.get("modes_in_data", 0) > FEW_LABELS:  # which models of older versions lack
         lines.append(f"labels drawn: {histogram['modes']:,} of {histogram['modes_in_data']:,}")
-    return [*lines, *figures.get("notes", [])]
+    return [*lines, *notes]
 
 
 def _show_recipe(recipe: str | None, settings: dict[str, object]) -> None:

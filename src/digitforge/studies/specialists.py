@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -89,14 +89,13 @@ def train_specialists(
     check_same_images(folder, saved, runs, data_set)
     job = Job(asked, data if isinstance(data, DataSet) else None)
     try:
-        with held(folder.path):
+        with held(folder.path), _forgotten_unless_begun(folder, runs):
             if not all(run.is_finished for run in runs.values()):
                 train_runs(job, runs, folder, workers, watcher, at_once, data_set.notes)
             finish(folder, {data_set.train.label_of(name): run for name, run in runs.items()})
-    except InterruptionError:
-        raise
     except BaseException:
-        _forget(folder, runs)
+        with suppress(OSError):  # where anything is in it, as who else holds it
+            folder.path.rmdir()
         raise
     return folder
 
@@ -144,7 +143,9 @@ def with_labels(recipe: Recipe, data: DataSet) -> Recipe:
     for name in names:
         if not counts[train.label_of(name)]:
             raise DataError(f"{data.name} holds no training image of {name}; leave it out of --digits")
-    return recipe.with_settings({"data.digits": list(dict.fromkeys(names)), "data.sha256": train.sha256})
+    return recipe.with_settings(
+        {"data.digits": list(dict.fromkeys(names)), "data.sha256": recipe.data.sha256 or train.sha256}
+    )
 
 
 def check_same_images(
@@ -243,9 +244,15 @@ def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> Card:
     return card
 
 
-def _forget(folder: SpecialistsFolder, runs: Mapping[str, RunFolder]) -> None:
-    """Remove a job's folder in which no run has begun, such as after a recipe that these images don't fit."""
-    if not any(run.path.exists() for run in runs.values()):
-        with suppress(OSError):  # there may be none, or more in it than ours
-            folder.recipe.unlink(missing_ok=True)
-            folder.path.rmdir()
+@contextmanager
+def _forgotten_unless_begun(folder: SpecialistsFolder, runs: Mapping[str, RunFolder]) -> Iterator[None]:
+    """Remove the recipe of a job that fails before any run has begun, such as one that these images don't fit."""
+    try:
+        yield
+    except InterruptionError:
+        raise
+    except BaseException:
+        if not any(run.path.exists() for run in runs.values()):
+            with suppress(OSError):
+                folder.recipe.unlink(missing_ok=True)
+        raise

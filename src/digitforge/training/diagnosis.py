@@ -199,7 +199,8 @@ def _collapse(run: _Run) -> Finding | None:
     newest, is_far = run.figures[-1], run.figures[-1]["frechet"] > _FAR
     if is_far and run.is_learning:
         return None
-    lacking = [name for name in run.read if all(_hardly_draws(run, name, figures) for figures in run.figures)]
+    wanted = [name for name in run.read if run.frequencies.get(name)]  # not what real images are misread as
+    lacking = [name for name in wanted if all(_hardly_draws(run, name, figures) for figures in run.figures)]
     share = sum(run.read[name] for name in lacking) / sum(run.read.values())
     if lacking and (share >= _MOST or not is_far):
         names = ", ".join(lacking[:_NAMED]) + (" and others" if len(lacking) > _NAMED else "")
@@ -276,9 +277,10 @@ def _knows_by_heart(accuracy: Mapping[str, float]) -> bool:
 
 
 def _hardly_draws(run: _Run, name: str, figures: Mapping[str, Any]) -> bool:
-    """Whether a label is read far more seldom than in training, and not by chance; one alone has nothing beside it."""
+    """Whether a label is read far more seldom than among real images, and not by chance; one that is trained alone has
+    nothing beside it."""
     share = run.read[name] / sum(run.read.values())
-    if not 0 < share < 1:
+    if not 0 < share < 1 or sum(map(bool, run.frequencies.values())) < 2:
         return False
     count, images = figures["read"].get(name, 0), figures["n"]
     return bool(count < _HARDLY * share * images) and chance_of_so_few(count, images, share) < _CHANCE

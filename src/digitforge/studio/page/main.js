@@ -8,10 +8,14 @@ import { openTrain } from "./train.js";
 
 const views = { train: openTrain, generate: openGenerate, explore: openExplore, compare: openCompare };
 
+let turn = 0; // of views that are shown: only the newest may be clicked
+
 /** Shows the view that the address names: "#train", or "#train/RUN" with what is watched there. */
 async function show() {
   const [wanted, detail] = decodeURIComponent(location.hash.slice(1)).split("/");
   const name = wanted in views ? wanted : "train";
+  turn += 1;
+  const mine = turn;
   for (const other of Object.keys(views)) at(other).hidden = other !== name;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
@@ -23,7 +27,7 @@ async function show() {
   } catch (error) {
     showTrouble(error.message);
   }
-  at(name).inert = false; // until a view has what it shows, nothing on it can be clicked
+  if (mine === turn) at(name).inert = false; // until a view has what it shows, nothing on it can be clicked
 }
 
 addEventListener("hashchange", show);

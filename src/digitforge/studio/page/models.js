@@ -25,5 +25,5 @@ function saidChoice(model) {
   if (model.labels.length === 1) return `It draws ${model.labels[0]} alone.`;
   if (model.is_told) return "It is told which digit to draw.";
   if (model.can_choose) return "It is not told which digit to draw: a classifier picks them out.";
-  return "It is not told what to draw, and nothing reads its images yet: digitforge evaluate trains a classifier that does.";
+  return "It is not told what to draw, and nothing reads its images yet: digitforge evaluate trains a classifier that does, for a studio that is started then.";
 }
