@@ -2,8 +2,8 @@
 
 A sign has to last before it is spoken of, and early in a run nothing is: every generator begins far off, and every
 discriminator begins by winning. The bounds were set on the finished runs of this package's recipes. Frechet distances
-in the pinned classifier's features: 110 at the start of each run; 0.1 (express), 7 (raschka) and 11 (upsample) where
-digits are readable; 28 to 42 where they are blots.
+in the pinned classifier's features: 110 at the start of each run; 0.1 (express), 7 (dcgan) and 10 (upsample) where most
+drawings are digits; 19 and 22 (wgan, wgan-gp) where half or a quarter are; 23 to 41 where they are blots.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LINES = 3  # in a row for losses, means over a tick each: they run away faster 
 
 _NEAR_PERFECT = 0.95  # of each kind of image judged rightly; a D that teaches seldom stays above it for long
 _GUESSING = 0.55  # separation up to which D may only guess: at 1,000 images of each kind, 1/2 and four errors of it
-_FAR = 20.0  # Frechet distance above which no digit is to be read, see above
+_FAR = 20.0  # Frechet distance above which few digits are to be read, see above
 _FALL = 0.9  # of the first distance: what falls below is still learning
 _SURE = math.log(100)  # a loss of G in nats at which D takes fakes for real with a chance of 1 in 100
 _HARDLY = 0.2  # of a label's share in training: what is read less often is hardly drawn
