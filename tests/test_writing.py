@@ -17,7 +17,8 @@ from digitforge import writing
 from digitforge.data import DIGIT_NAMES, Digits, read_idx, read_path
 from digitforge.errors import DataError, OutputError
 from digitforge.forge import UNLABELLED, Drawn
-from digitforge.writing import Order, Written, as_file_name, check, check_place, free_path, write, write_file
+from digitforge.places import as_file_name
+from digitforge.writing import Order, Written, check, write
 
 RNG = np.random.default_rng(0)
 
@@ -326,27 +327,3 @@ def test_a_full_disk_leaves_an_older_pair_as_it_was(tmp_path: Path, monkeypatch:
     with pytest.raises(OutputError, match="No space left on device"):
         save(tmp_path / "x.idx", some_digits(5))
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_a_free_path_is_numbered(tmp_path: Path) -> None:
-    path = tmp_path / "digit-7.png"
-    assert free_path(path) == path
-    path.touch()
-    (tmp_path / "digit-7-2.png").touch()
-    assert free_path(path).name == "digit-7-3.png"
-
-
-def test_a_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:
-    write_file(tmp_path / "a" / "b" / "x.gif", b"content")
-    assert (tmp_path / "a" / "b" / "x.gif").read_bytes() == b"content"
-
-
-def test_a_place_that_holds_no_file_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    (tmp_path / "folder.gif").mkdir()
-    (tmp_path / "text").touch()
-    for place in (tmp_path / "folder.gif", tmp_path / "text" / "x.gif", Path("/proc/x.gif")):
-        with pytest.raises(OutputError):
-            check_place(place)
-        with pytest.raises(OutputError):
-            write_file(place, b"content")
-    assert leftovers(tmp_path) == ["folder.gif", "text"]

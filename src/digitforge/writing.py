@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -22,8 +19,16 @@ from digitforge.data.digits import DIGIT_NAMES, FEW_LABELS, Digits, Images, list
 from digitforge.data.idx import write_idx_files
 from digitforge.data.mat import need_scipy, write_mat
 from digitforge.errors import OutputError
-from digitforge.files import make_folder, write_whole, written_whole
+from digitforge.files import write_whole, written_whole
 from digitforge.forge import UNLABELLED, Drawn
+from digitforge.places import (
+    as_file_name,
+    failures_named,
+    folder_written_whole,
+    nearest_folder,
+    parents_made,
+    try_place,
+)
 from digitforge.sheets import check_fits, enlarged, labelled_sheet, png_bytes, square_grid
 
 MAX_FOLDER = 1_000_000  # files; beyond it, listing the folder takes longer than reading an .npz file
@@ -60,8 +65,8 @@ class Written:
 
 def check(order: Order) -> None:
     """Raise OutputError if this can't be written there: too much for the format, taken, or no place to write to."""
-    with _failures_named(order.path):
-        _check_place(order.path)
+    with failures_named(order.path):
+        try_place(order.path)
         _KINDS[_kind(order.path)].check(order)
 
 
@@ -69,36 +74,9 @@ def write(order: Order, batches: Iterable[Drawn]) -> Written:
     """Write the digits as they are drawn; none is there until all are. Raises OutputError where they can't be."""
     check(order)
     counted = _Counting(batches)
-    with _failures_named(order.path), _parents_made(order.path):
+    with failures_named(order.path), parents_made(order.path):
         paths = _KINDS[_kind(order.path)].write(order, counted)
     return Written(tuple(paths), order.count, counted.drawn)
-
-
-def check_place(path: Path) -> None:
-    """Raise OutputError if no file can be made there."""
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file")
-    with _failures_named(path):
-        _check_place(path)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write one file whole or not at all, with the folders above it. Raises OutputError where it can't be."""
-    with _failures_named(path), _parents_made(path):
-        write_whole(path, content)
-
-
-def free_path(path: Path) -> Path:
-    """`path`, or its first numbered neighbour ("digits-2.png") that does not exist."""
-    candidate, number = path, 2
-    while candidate.exists():
-        candidate, number = path.with_stem(f"{path.stem}-{number}"), number + 1
-    return candidate
-
-
-def as_file_name(name: str) -> str:
-    """A label's name without what a file name can't hold: "T-shirt/top" becomes "T-shirt_top"."""
-    return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
 
 
 class _Counting:
@@ -132,40 +110,6 @@ def _kind(path: Path) -> str:
     if suffix in _NOT_WRITTEN:
         raise OutputError(f"digits are not written as {suffix}, as {path} asks for; {_WAYS}")
     return "folder"
-
-
-def _check_place(path: Path) -> None:
-    """Try to make a file in the nearest folder that exists; access rights alone don't tell on every system."""
-    with tempfile.TemporaryFile(dir=_nearest_folder(path)):
-        pass
-
-
-def _nearest_folder(path: Path) -> Path:
-    """Where something is written: the path itself if it is a folder, else the nearest thing above it that exists."""
-    return path if path.is_dir() else next(above for above in (*path.parents, Path()) if above.exists())
-
-
-@contextmanager
-def _failures_named(path: Path) -> Iterator[None]:
-    """What the system refuses, in one sentence with the way on."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
-
-
-@contextmanager
-def _parents_made(path: Path) -> Iterator[None]:
-    """The folders above a path, which vanish again when the block raises."""
-    missing = [above for above in path.parents if not above.exists()]
-    make_folder(path.parent)
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):  # somebody else may have put something there by now
-            for above in missing:
-                above.rmdir()
-        raise
 
 
 def _check_png(order: Order) -> None:
@@ -279,7 +223,7 @@ def _check_folder(order: Order) -> None:
 
 def _write_folder(order: Order, parts: Iterable[Digits]) -> list[Path]:
     """One PNG an image, named by its number and label: `000000-7.png`."""
-    with _folder_written_whole(order.path) as folder:
+    with folder_written_whole(order.path) as folder:
         number = 0
         for digits in parts:
             for image, label in zip(_channels_last(digits.images), digits.labels, strict=True):
@@ -287,34 +231,6 @@ def _write_folder(order: Order, parts: Iterable[Digits]) -> list[Path]:
                 (folder / f"{number:06d}{ending}.png").write_bytes(png_bytes(image))
                 number += 1
     return [order.path]
-
-
-@contextmanager
-def _folder_written_whole(path: Path) -> Iterator[Path]:
-    """A folder that becomes `path` when the block ends well, and vanishes when it raises.
-
-    Where `path` is there already, it lies in it, since that may be a link or another disk, and moves its files up.
-    """
-    was_there = path.is_dir()
-    part = f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
-    beside = path / part if was_there else path.with_name(part)
-    beside.mkdir()
-    moved: list[Path] = []
-    try:
-        yield beside
-        if was_there:
-            if set(path.iterdir()) != {beside}:
-                raise FileExistsError(None, "something has been put there in the meantime")
-            for file in sorted(beside.iterdir()):
-                moved.append(file.rename(path / file.name))
-            beside.rmdir()
-        else:
-            beside.rename(path)  # fails if something has been put there in the meantime
-    except BaseException:
-        for file in moved:
-            file.unlink(missing_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
 
 
 _KINDS = {
@@ -351,5 +267,5 @@ def _image_bytes(order: Order) -> int:
 
 
 def _check_room(order: Order, needed: int) -> None:
-    if needed > (free := shutil.disk_usage(_nearest_folder(order.path)).free):
+    if needed > (free := shutil.disk_usage(nearest_folder(order.path)).free):
         raise OutputError(f"{order.path} needs {needed:,} bytes and {free:,} are free there; ask for fewer images")

@@ -19,10 +19,10 @@ def animate(
     seconds: Annotated[float, typer.Option(help="How long training takes on screen.")] = 6.0,
 ) -> None:
     """Show how a run learned: the same latents after more and more images."""
+    from digitforge.places import free_path
     from digitforge.report.animations import check_path, write_film
     from digitforge.report.run_film import film_of_run
     from digitforge.runs import RunFolder
-    from digitforge.writing import free_path
 
     folder = RunFolder(at_home(run))
     # Not in the run folder: the hashes of a finished run tell all that is in it.

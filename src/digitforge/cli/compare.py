@@ -37,7 +37,7 @@ def compare(
     ] = True,
 ) -> None:
     """Hold runs against each other: their figures, curves, pictures and settings, on one page that stands alone."""
-    from digitforge.writing import free_path, write_file
+    from digitforge.places import free_path, write_file
 
     path = at_home(out or free_path(Path("compare.html")))
     _check_out(path)
@@ -101,7 +101,7 @@ def _check_out(path: Path) -> None:
     """Refuse what can't be written before any run is read."""
     from importlib.util import find_spec
 
-    from digitforge.writing import check_place
+    from digitforge.places import check_place
 
     if path.suffix.lower() not in (_PAGE, *_PICTURES):
         raise OutputError(

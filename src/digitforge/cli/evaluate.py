@@ -171,7 +171,7 @@ def _check_variety(variety: float | None, tstr: bool) -> None:
 def _check_copies(path: Path | None, forges: list[Forge], count: int) -> None:
     """Refuse what can't be written before anything is measured."""
     from digitforge.metrics.evaluate import MIN_DETAILED
-    from digitforge.writing import check_place
+    from digitforge.places import check_place
 
     if path is None:
         return
@@ -186,9 +186,9 @@ def _check_copies(path: Path | None, forges: list[Forge], count: int) -> None:
 
 def _write_copies(path: Path, forge: Forge, found: Evaluation, data: str | None, progress: Progress) -> None:
     from digitforge.data import load_data
+    from digitforge.places import write_file
     from digitforge.report.copies import copies_of
     from digitforge.sheets import png_bytes
-    from digitforge.writing import write_file
 
     sheet = copies_of(forge, found.as_dict(), load_data(data or forge.card.data.name, progress=progress))
     if sheet is None:

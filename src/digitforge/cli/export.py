@@ -29,8 +29,8 @@ def export(
     """Make a model file of a run's snapshot: the model as it was after so many images."""
     from digitforge.cli.display import download_progress
     from digitforge.cli.train import need_training
+    from digitforge.places import free_path, write_file
     from digitforge.runs import RunFolder, image_count
-    from digitforge.writing import free_path, write_file
 
     need_training()
     from digitforge.training.export import export as export_snapshot
@@ -50,7 +50,7 @@ def export(
 
 def _check(path: Path, folder: RunFolder) -> None:
     """Refuse what can't be written, or would lie among the run's own files, before anything is made."""
-    from digitforge.writing import check_place
+    from digitforge.places import check_place
 
     if path.suffix.lower() != ".onnx":
         raise OutputError(f"a model is written as an .onnx file, not as {path}; give --out such a name")

@@ -40,7 +40,8 @@ def generate(
 ) -> None:
     """Draw digits, any one on demand."""
     from digitforge.forge import Forge
-    from digitforge.writing import Order, as_file_name, check, free_path, numbering, write
+    from digitforge.places import as_file_name, free_path
+    from digitforge.writing import Order, check, numbering, write
 
     forge = Forge.load(model)
     batches = forge.batches(digit, count, seed, variety)

@@ -38,10 +38,10 @@ def interpolate(
 ) -> None:
     """Turn digits into other digits, step by step."""
     from digitforge.forge import Forge
+    from digitforge.places import as_file_name, free_path, write_file
     from digitforge.report.animations import ANIMATED, check_path, write_film
     from digitforge.report.interpolation import film_of_route, plan_route, strip_of_route
     from digitforge.sheets import png_bytes
-    from digitforge.writing import as_file_name, free_path, write_file
 
     name = "interpolation" if start is None or end is None else f"{as_file_name(start)}-to-{as_file_name(end)}"
     path = at_home(out or free_path(Path(f"{name}.gif")))

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digitforge.errors import OutputError, to_install
+from digitforge.places import check_place, write_file
 from digitforge.sheets import Picture, enlarged
-from digitforge.writing import check_place, write_file
 
 ANIMATED = (".gif", ".mp4")
 MP4_RATE = 25  # frames a second: players are at ease with it, and a picture that stays costs next to nothing

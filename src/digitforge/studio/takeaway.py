@@ -12,9 +12,10 @@ import numpy as np
 
 from digitforge.data.digits import Digits
 from digitforge.forge import Drawn, Forge
+from digitforge.places import as_file_name
 from digitforge.sheets import enlarged, grid, png_bytes
 from digitforge.studio.bounds import FileKind, NumberWish
-from digitforge.writing import Order, as_file_name, write
+from digitforge.writing import Order, write
 
 _MEDIA = {"png": "image/png", "npz": "application/octet-stream", "zip": "application/zip"}
 _NUMBER_SCALE = 4  # pixels for each pixel of a number's digits: fit to be pasted into a text

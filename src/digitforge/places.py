@@ -1,0 +1,104 @@
+"""Places that users name for what they want written: looked at first, and written to whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from digitforge.errors import OutputError
+from digitforge.files import make_folder, write_whole
+
+
+def check_place(path: Path) -> None:
+    """Raise OutputError if no file can be made there."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file")
+    with failures_named(path):
+        try_place(path)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file whole or not at all, with the folders above it. Raises OutputError where it can't be."""
+    with failures_named(path), parents_made(path):
+        write_whole(path, content)
+
+
+def free_path(path: Path) -> Path:
+    """`path`, or its first numbered neighbour ("digits-2.png") that does not exist."""
+    candidate, number = path, 2
+    while candidate.exists():
+        candidate, number = path.with_stem(f"{path.stem}-{number}"), number + 1
+    return candidate
+
+
+def as_file_name(name: str) -> str:
+    """A label's name without what a file name can't hold: "T-shirt/top" becomes "T-shirt_top"."""
+    return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
+
+
+def try_place(path: Path) -> None:
+    """Try to make a file in the nearest folder that exists; access rights alone don't tell on every system."""
+    with tempfile.TemporaryFile(dir=nearest_folder(path)):
+        pass
+
+
+def nearest_folder(path: Path) -> Path:
+    """Where something is written: the path itself if it is a folder, else the nearest thing above it that exists."""
+    return path if path.is_dir() else next(above for above in (*path.parents, Path()) if above.exists())
+
+
+@contextmanager
+def failures_named(path: Path) -> Iterator[None]:
+    """What the system refuses, in one sentence with the way on."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; choose another place") from None
+
+
+@contextmanager
+def parents_made(path: Path) -> Iterator[None]:
+    """The folders above a path, which vanish again when the block raises."""
+    missing = [above for above in path.parents if not above.exists()]
+    make_folder(path.parent)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # somebody else may have put something there by now
+            for above in missing:
+                above.rmdir()
+        raise
+
+
+@contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """A folder that becomes `path` when the block ends well, and vanishes when it raises.
+
+    Where `path` is there already, it lies in it, since that may be a link or another disk, and moves its files up.
+    """
+    was_there = path.is_dir()
+    part = f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
+    beside = path / part if was_there else path.with_name(part)
+    beside.mkdir()
+    moved: list[Path] = []
+    try:
+        yield beside
+        if was_there:
+            if set(path.iterdir()) != {beside}:
+                raise FileExistsError(None, "something has been put there in the meantime")
+            for file in sorted(beside.iterdir()):
+                moved.append(file.rename(path / file.name))
+            beside.rmdir()
+        else:
+            beside.rename(path)  # fails if something has been put there in the meantime
+    except BaseException:
+        for file in moved:
+            file.unlink(missing_ok=True)
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
