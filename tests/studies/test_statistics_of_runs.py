@@ -79,6 +79,9 @@ def test_losses_that_mirror_each_other_are_opposed_and_equal_ones_are_not() -> N
 def test_a_trend_asks_for_order_alone() -> None:
     assert trend(curve(100.0, 3.0, 2.9, 0.1)) == pytest.approx(-1)
     assert trend(curve(1.0, 2.0, 30.0)) == pytest.approx(1)
+    assert trend(curve(5.0, 3.0, 3.0, 3.0)) == pytest.approx(-(0.6**0.5))  # ties share their mean rank
+    with pytest.raises(MissingError, match="the same each time"):
+        trend(curve(3.0, 3.0, 3.0))
 
 
 def test_parts_are_equal_in_images_and_none_is_empty() -> None:

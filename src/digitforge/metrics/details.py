@@ -61,7 +61,7 @@ class Closest:
 
 @dataclass(frozen=True)
 class Details:
-    """Figures that need the real images themselves; `real` is what as many held-out images measure in their place.
+    """Figures that need the real images themselves; `real` is what real ones measure in their place.
 
     Grey images have strokes, others colours; of each other's figures they have None.
 

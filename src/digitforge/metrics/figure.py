@@ -10,7 +10,8 @@ class Figure:
     """A number and the images behind it.
 
     n: images that it was taken from. reference_n: real training images that they were held against, None for none.
-    real: the same of real held-out images in the model's place, None where there are none; real_n: so many of them.
+    real: the same of real images in the model's place, None where there are none; real_n: so many of them. They are
+    held-out ones, but for what each image measures alone where nothing is held out: that is of training images then.
     """
 
     value: float

@@ -27,7 +27,7 @@ def stroke_widths(images: Images) -> PerImage:
 
     images: uint8 [N, 1, H, W], 0 for no ink. Ink is the sum of grey levels and the perimeter their total variation,
     which by the coarea formula is the mean perimeter of all levels, and so needs no threshold. A bar of width w and
-    length l measures w * l / (l + w), a long one its width: exactly along the axes, to 6 % at other angles from a width
+    length l measures w * l / (l + w), a long one its width: exactly along the axes, to 8 % at other angles from a width
     of 2 pixels up. Thinner strokes measure wider, as their two edges share pixels.
     """
     return _of_grey(_widths, images)

@@ -88,10 +88,13 @@ def opposition(first: Curve, second: Curve) -> float:
 
 def trend(curve: Curve) -> float:
     """Spearman's rank correlation of a curve with images: -1 where it always falls."""
+    from scipy.stats import spearmanr  # takes a second, and reports that are read again need none of it
+
     if len(curve.values) < 3:
         raise MissingError("a run was measured too rarely to have a trend")
-    ranks = [values.argsort(kind="stable").argsort(kind="stable") for values in (curve.images, curve.values)]
-    return correlation(*(values.tolist() for values in ranks))
+    if np.ptp(curve.values) == 0:
+        raise MissingError("a run measured the same each time, which is no trend")
+    return float(spearmanr(curve.images, curve.values).statistic)
 
 
 def parts(curve: Curve, count: int, are_means: bool = True) -> list[Numbers]:

@@ -30,8 +30,8 @@ def discriminator_accuracy(
 
     Up to `record.accuracy_images` of each kind, dropout off, normalisation from pure batches of one kind. A D whose
     loss has no zero of its own (relativistic, Wasserstein) is asked at the midpoint of its means on a disjoint half,
-    so that n is half as large. A lone image is shown twice. `separation` is P(D(real) > D(fake)): 1 when D wins, 1/2
-    when it can only guess.
+    so that n of `real_train` and `fake` is half as large. A lone image is shown twice. `separation` is
+    P(D(real) > D(fake)): 1 when D wins, 1/2 when it can only guess.
     """
     generator, discriminator = copy.deepcopy(game)
     for player in (generator, discriminator):
