@@ -260,8 +260,10 @@ def outcome(exhibit: Exhibit) -> str:
 def diagnosed(runs: Sequence[ShownRun]) -> str:
     """What the runs said of themselves on their way, in a sentence."""
     times: dict[str, list[int]] = {}
-    for finding in [finding for run in runs for finding in run.findings if finding.images]:
-        times.setdefault(finding.sentence.partition(":")[0], []).extend(finding.images)
+    for run in runs:
+        for finding in run.findings:
+            if finding.images:  # else it is of the model's drawings
+                times.setdefault(finding.sentence.partition(":")[0], []).extend(finding.images)
     said = "; ".join(f"*{what}* ({at_images(seen)})" for what, seen in times.items())
     return f"On the way the [diagnosis](diagnosis.md) {f'said: {said}' if said else 'was silent'}."
 

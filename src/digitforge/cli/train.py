@@ -88,14 +88,8 @@ def train(
 
     display = Display()
     place = out and at_home(out)
-    if resume and place is not None and RunFolder(place).recipe.is_file() and "training.seconds" in settings:
-        saved = RunFolder(place).read_recipe()
-        way_on = "train anew with another --out" if saved.has_schedule else "give more --images"
-        typer.echo(
-            f"the run in {place} keeps its length of {saved.training.images:,} images, whatever the time; to train "
-            f"longer, {way_on}",
-            err=True,
-        )
+    if resume and place is not None and "training.seconds" in settings:
+        _tell_length(RunFolder(place))
     with download_progress() as progress:
         folder = train_recipe(
             recipe, settings=settings, out=place, resume=resume, observers=[display], progress=progress
@@ -104,6 +98,19 @@ def train(
         if not display.has_started:
             typer.echo(f"{folder.path} had finished already")
         report(folder)
+
+
+def _tell_length(folder: RunFolder) -> None:
+    """Say that a run which goes on keeps its length, where a time is asked for."""
+    if not folder.recipe.is_file():
+        return
+    saved = folder.read_recipe()
+    way_on = "train anew with another --out" if saved.has_schedule else "give more --images"
+    typer.echo(
+        f"the run in {folder.path} keeps its length of {saved.training.images:,} images, whatever the time; to train "
+        f"longer, {way_on}",
+        err=True,
+    )
 
 
 def parse_budget(text: str | None) -> float | None:
