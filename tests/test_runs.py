@@ -49,6 +49,26 @@ def test_sheets_come_in_the_order_of_image_counts_whatever_their_names_length(fo
     assert [image_count(path) for path in folder.samples()] == [0, 960, 12288]
 
 
+def test_a_copy_that_somebody_keeps_beside_the_checkpoints_is_none(folder: RunFolder) -> None:
+    copy = folder.checkpoint(1).with_name("best-0000000400.safetensors")
+    for path in (copy, *map(folder.checkpoint, range(1, 9))):
+        path.touch()
+    folder.drop_old_checkpoints()
+    assert folder.checkpoints()[0] == folder.checkpoint(8)
+    folder.rewind(images=0, step=7)
+    assert folder.checkpoints()[0] == folder.checkpoint(7)
+    assert copy.exists()
+
+
+def test_what_was_half_written_goes_be_it_a_file_or_a_folder(folder: RunFolder) -> None:
+    (folder.path / ".model.onnx.7-ab.part").touch()
+    inner = folder.path / "drawn" / ".digits.7-ab.part"
+    inner.mkdir(parents=True)
+    (inner / ".0.png.7-ab.part").touch()
+    folder.rewind(images=0, step=0)
+    assert not list(folder.path.rglob("*.part"))
+
+
 def test_names_sort_as_the_counts_do(folder: RunFolder) -> None:
     counts = (1_000_000_000, 20_000, 9, 0, 100_000)
     for count in counts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -51,6 +52,15 @@ def write_whole(path: Path, content: bytes) -> None:
             stream.write(content)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def drop_parts(folder: Path) -> None:
+    """Remove what was being written in a folder, or below it, by who was killed: files, and folders of files."""
+    for path in list(folder.rglob(f".*{PART}")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)  # it may have been in one of those folders
 
 
 def make_folder(path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from digitforge.errors import OutputError, RunError
-from digitforge.files import PART, make_folder, sha256_of, unwritable, write_whole
+from digitforge.files import PART, drop_parts, make_folder, sha256_of, unwritable, write_whole
 from digitforge.holding import TRACES
 from digitforge.recipe import Recipe, read_recipe
 from digitforge.seal import is_broken_text, sealed_line, sealed_text, unsealed_line
@@ -113,8 +113,8 @@ class RunFolder:
         return _counted(self.path / "snapshots", ".safetensors")
 
     def checkpoints(self) -> list[Path]:
-        """The checkpoints there are, newest first."""
-        return sorted((self.path / "checkpoints").glob("*.safetensors"), reverse=True)
+        """The checkpoints there are, newest first; a copy under another name is none."""
+        return _counted(self.path / "checkpoints", ".safetensors")[::-1]
 
     @property
     def is_finished(self) -> bool:
@@ -185,15 +185,13 @@ class RunFolder:
         """
         kept = [_stats_line(line) for line in self.read_stats() if line["images"] <= images]
         write_whole(self.stats, "".join(kept).encode())
-        for folder in ("samples", "snapshots"):
-            for path in (self.path / folder).iterdir():
-                if path.stem.isdigit() and int(path.stem) > images:
-                    path.unlink()
-        for path in self.checkpoints():
-            if path.stem.isdigit() and int(path.stem) > step:
+        for path in [*self.samples(), *self.snapshots()]:
+            if image_count(path) > images:
                 path.unlink()
-        for path in self.path.rglob(f".*{PART}"):
-            path.unlink()
+        for path in self.checkpoints():
+            if image_count(path) > step:
+                path.unlink()
+        drop_parts(self.path)
 
     def drop_old_checkpoints(self) -> None:
         """Keep the newest checkpoints alone."""
