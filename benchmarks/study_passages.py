@@ -77,14 +77,14 @@ def cost(claim: Claim) -> list[str]:
     for role in claim.roles:
         need = NEEDS[role]
         if not need.is_trained:
-            runs = f"runs of `{need.recipe}` on SVHN's own files, which a study reads and never trains"
-            return [f"`{claim.key}`", runs, "-"]
+            asked.append(f"runs of `{need.recipe}` on SVHN's own files, which a study reads and never trains")
+            continue
         recipe = need.asked(0)
         images = recipe.training.length(recipe.data.count or MNIST_COUNT)
         assert images is not None  # needs say epochs or images
         asked.append(f"{SEEDS} x {images:,} images of `{role}`")
         seconds += SEEDS * images / speeds[need.recipe]["images_per_second"]
-    hours = f"{seconds / HOUR:.1f}" if asked else "-"
+    hours = f"{seconds / HOUR:.1f}" if seconds else "-"
     return [f"`{claim.key}`", ", ".join(asked) or "what digitforge does not measure", hours]
 
 

@@ -189,6 +189,16 @@ def ends(frechet: float, **changes: Any) -> Role:
     return {END: evaluation(frechet, **changes)}, None
 
 
+def drawing(**details: Any) -> Role:
+    """Document 004's runs with some details of what they draw at the end."""
+    return {20.0: evaluation(50.0), END: evaluation(40.0, details=details)}, None
+
+
+def strokes(spread: float) -> dict[str, Any]:
+    """How varied strokes are, beside real ones of 0.5."""
+    return {key: {"spread": {"value": spread, "real": 0.5}} for key in ("stroke_width", "slant")}
+
+
 def of_nines(drawn: Mapping[str, Any]) -> Role:
     return dcgan(readings={"drawn": drawn, "real": REAL_NINES}), None
 
@@ -278,6 +288,11 @@ def of_svhn(**details: Any) -> Role:
         ),
         ("stalemate", "holds", {"baseline": (SETTLED, losing(0.6, 100))}),
         (
+            "stalemate",
+            "does not hold",
+            {"baseline": (SETTLED, told(100, *[judged(0.6)] * 75, *[judged(0.9)] * 25))},
+        ),
+        (
             "noise-to-digits",
             "holds",
             {
@@ -293,6 +308,9 @@ def of_svhn(**details: Any) -> Role:
                 "raschka": RASCHKA,
             },
         ),
+        ("not-memorised", "does not hold", {"raschka": drawing(copies={"value": 0.3, "real": 0.001})}),
+        ("varied-strokes", "holds", {"raschka": drawing(**strokes(0.48))}),
+        ("varied-strokes", "does not hold", {"raschka": drawing(**strokes(0.1))}),
         ("strong-d", "holds", {"raschka-strong-d": ends(100), "raschka": RASCHKA}),
         ("strong-d", "does not hold", {"raschka-strong-d": ends(50), "raschka": RASCHKA}),
         ("strong-g", "holds", {"raschka-strong-g": ends(100), "raschka": RASCHKA}),
@@ -388,8 +406,7 @@ def test_losses_and_copies_are_read_from_statistics_and_figures(tmp_path: Path) 
 
         return made
 
-    strokes = {key: {"spread": {"value": 0.5, "real": 0.5}} for key in ("stroke_width", "slant")}
-    write_role(tmp_path, "raschka", {20.0: evaluation(50.0), END: evaluation(50.0, details=strokes)}, lines(200))
+    write_role(tmp_path, "raschka", drawing(**strokes(0.5))[0], lines(200))
     write_role(tmp_path, "dcgan", dcgan(), lines(100))
     found = findings(tmp_path, "losses-settle", "varied-strokes", "not-memorised", "losses-opposed")
     assert {key: one.word for key, one in found.items()} == dict.fromkeys(found, "holds")
@@ -420,6 +437,17 @@ def test_svhn_cannot_be_told_without_it_and_trains_nothing(tmp_path: Path) -> No
     found = findings(tmp_path, *keys)
     assert {one.word for one in found.values()} == {"cannot be told"}
     assert all("dcgan-svhn" in one.sentence for one in found.values())
+
+
+def test_a_claim_that_lacks_its_runs_on_svhn_has_none_trained_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sequence[Trial]] = []
+    monkeypatch.setattr("digitforge.studies.claims.train_trials", lambda trials, *_, **__: asked.append(trials) or {})
+    assert findings(tmp_path, "svhn-harder")["svhn-harder"].word == "cannot be told"
+    write_role(tmp_path, "dcgan-svhn", *of_svhn())
+    findings(tmp_path, "svhn-harder")
+    assert [len(trials) for trials in asked] == [0, 3]
 
 
 def test_a_loss_on_svhn_is_followed_over_all_its_epochs(tmp_path: Path) -> None:

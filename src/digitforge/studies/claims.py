@@ -55,7 +55,8 @@ def study_claims(
     only: the keys of the claims to look at, all by default; those that the folder tells of already, from a study of the
     same settings, stay among the findings and train nothing (of quick ones a stand-in may serve no more). runs: a
     folder of finished runs that are read where they are what a claim asks for, besides the study's own and those that
-    an earlier study of the folder read; the others are trained in the study's folder.
+    an earlier study of the folder read; the others are trained in the study's folder, but for a claim on runs that no
+    study trains, where these are lacking: it cannot be told.
     Raises UserError for an unknown claim, for data that are too few for one, and where the runs of a claim that is to
     stay are gone, and what training and measuring raise.
     """
@@ -76,8 +77,11 @@ def study_claims(
     known = [Path(place) for place in before.get("places", []) if Path(place) != named]
     places = [named, *known, folder.runs]
     settings["places"] = sorted(str(place) for place in places[:-1] if place.is_dir())
-    needs, told = _needs(chosen), [claim for claim in CLAIMS if claim.key in before.get("keys", [])]
-    further = {role: need for role, need in _needs(told).items() if role not in needs}
+    read = {role: need for role, need in _needs(chosen).items() if not need.is_trained}
+    there = {one.role for one in plan_runs(read, data, data_set, extent, places)}
+    needs = _needs([claim for claim in chosen if not set(claim.roles) & (read.keys() - there)])
+    told = [claim for claim in CLAIMS if claim.key in before.get("keys", [])]
+    further = {role: need for role, need in _needs([*chosen, *told]).items() if role not in needs}
     if extent.quick_images is None:  # a stand-in is another one wherever others are asked for beside it
         stay = [claim for claim in told if claim not in chosen]
         kept = {role: need for role, need in _needs(stay).items() if role not in needs or not need.is_trained}
