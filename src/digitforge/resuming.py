@@ -35,6 +35,13 @@ def asked_anew(
     return asked.with_settings(settings), tuple(key for key in keys if key not in (*LENGTHS, "data.sha256"))
 
 
+def new_place_of_data(saved: Recipe, settings: Mapping[str, object]) -> dict[str, object]:
+    """What changes in a saved recipe whose data go by another name now; empty where nothing tells what they were."""
+    if "data.name" not in settings or not saved.data.sha256:
+        return {}
+    return {"data.name": settings["data.name"], "data.sha256": saved.data.sha256}
+
+
 def check_goes_on(folder: Path, saved: Recipe, asked: Recipe, keys: Iterable[str]) -> None:
     """Raise RunError where what a folder holds is to go on by another recipe, or has another value of a key."""
     if asked.name != saved.name:

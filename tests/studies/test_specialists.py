@@ -26,7 +26,7 @@ from digitforge.holding import held
 from digitforge.metrics import reference as reference_module
 from digitforge.metrics.evaluate import evaluate
 from digitforge.recipe import Recipe, load_recipe
-from digitforge.runs import SpecialistsFolder
+from digitforge.runs import RunFolder, SpecialistsFolder
 from digitforge.sections import Compute
 from digitforge.studies import worker
 from digitforge.studies.specialists import crew_size, finish, program_size, train_specialists, with_labels
@@ -232,6 +232,20 @@ def test_a_job_whose_runs_are_all_finished_is_brought_to_its_end(shop: Path) -> 
 def test_a_job_goes_on_as_what_it_was(shop: Path, options: dict[str, object], words: str) -> None:
     with pytest.raises(RunError, match=words):
         train_specialists(**options, out=shop / "job", resume=True)  # type: ignore[arg-type]
+
+
+def test_a_job_whose_data_have_moved_goes_on_from_their_new_place(shop: Path, tmp_path: Path) -> None:
+    job = SpecialistsFolder(tmp_path / "job")
+    shutil.copytree(shop / "job", job.path)
+    saved, place = job.read_recipe(), str(tmp_path / "moved.npz")
+    shutil.copy(saved.data.name, place)
+    dog = next(job.path.glob("*dog*"))
+    for hashes in (job.hashes, RunFolder(dog).hashes):
+        hashes.unlink()
+    train_specialists(data=place, out=job.path, resume=True, workers=1)
+    assert job.is_finished
+    assert [folder.read_recipe().data.name for folder in (job, RunFolder(dog))] == [place] * 2
+    assert job.read_recipe() == saved.with_settings({"data.name": place, "data.sha256": saved.data.sha256})
 
 
 def test_a_job_does_not_go_on_with_other_images(shop: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from digitforge.data import DataSet, Digits
-from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, RunError
+from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, OutputError, RunError
 from digitforge.forge import Forge
 from digitforge.runs import RunFolder
 from digitforge.training import together as together_module
@@ -195,6 +196,22 @@ def test_an_error_of_one_names_it_and_saves_the_others(tmp_path: Path, monkeypat
     saved = {name: [path.stem for path in RunFolder(tmp_path / name).checkpoints()] for name in NAMES}
     assert saved["dog"] == []
     assert [int(step) for name in ("cat", "owl") for step in saved[name]] == [10, 10]
+
+
+def test_a_full_disk_at_the_end_of_one_names_it_and_says_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(plan: object, generator: object, discriminator: object, images: int, folder: RunFolder) -> None:
+        if folder.path.name == "dog":
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder.model))
+        hasten(plan, generator, discriminator, images, folder)
+
+    monkeypatch.setattr(train_module, "finish", fill)
+    with pytest.raises(OutputError, match=f"^specialist dog: .*its state after {IMAGES} images is kept.*--resume"):
+        trained(tmp_path)
+    assert RunFolder(tmp_path / "cat").is_finished
+    monkeypatch.setattr(train_module, "finish", hasten)
+    assert trained(tmp_path).finished == ["cat", "dog", "owl"]
 
 
 def test_too_small_a_memory_is_told_with_the_way_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,13 @@ from typing import Protocol
 from digitforge.card import Card
 from digitforge.data import DataSet, Progress, data_name, load_data
 from digitforge.errors import DataError, InterruptionError, ModelError, RunError, UserError
-from digitforge.files import write_whole
+from digitforge.files import drop_parts, write_whole
 from digitforge.forge import Forge
 from digitforge.holding import held
 from digitforge.metrics.evaluate import evaluate
 from digitforge.onnx_file import available_cores, open_onnx
 from digitforge.recipe import Recipe, full_key, load_recipe
-from digitforge.resuming import asked_anew, check_goes_on, saved_recipe
+from digitforge.resuming import asked_anew, check_goes_on, new_place_of_data, saved_recipe
 from digitforge.runs import RunFolder, SpecialistsFolder, is_taken, new_specialists_folder
 from digitforge.sections import Compute
 from digitforge.set_file import set_card, write_set
@@ -112,20 +112,25 @@ def choose_folder(folder: SpecialistsFolder | None, asked: Recipe, resume: bool)
 def ask(
     recipe: str | Recipe | None, settings: Mapping[str, object], saved: Recipe | None, folder: SpecialistsFolder | None
 ) -> Recipe:
-    """The recipe that is asked for: a new one, or the saved one of the job to resume, which must be the same."""
+    """The recipe that is asked for: a new one, or the saved one of the job to resume, which must be the same.
+
+    Data that have moved go by their new name, as their hash tells whether they are the same.
+    """
     if saved is None:
         base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
         return base.with_settings(settings)
     assert folder is not None
     asked, keys = asked_anew(saved, recipe, settings)
+    new_place = new_place_of_data(saved, settings)
     # No labels stand for those of the data set, which the saved recipe names.
-    check_goes_on(folder.path, saved, asked, [key for key in keys if key != "data.digits" or asked.data.digits])
+    left = {*new_place, *([] if asked.data.digits else ["data.digits"])}
+    check_goes_on(folder.path, saved, asked, [key for key in keys if key not in left])
     if length(asked) != length(saved):
         raise RunError(
             f"each run in {folder.path} takes {length(saved)}, not {length(asked)}; "
             "resume them as they are, or choose another --out"
         )
-    return saved
+    return saved.with_settings(new_place)
 
 
 def with_labels(recipe: Recipe, data: DataSet) -> Recipe:
@@ -183,7 +188,7 @@ def train_runs(
     notes: sentences for who watches.
     """
     tasks = [Task(name, run) for name, run in runs.items() if not run.is_finished]
-    is_known = folder.recipe.is_file()
+    is_known = folder.recipe.is_file() and folder.read_recipe().data == job.recipe.data
 
     def hear(message: Message) -> None:
         nonlocal is_known
@@ -225,8 +230,7 @@ def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> Card:
 
     The figures are those of the images that the set draws, labels after the training frequencies.
     """
-    for path in folder.path.glob(".*.part"):  # what a job that was killed here was writing
-        path.unlink()
+    drop_parts(folder.path)
     cards = {label: Card.from_json(open_onnx(run.model).card) for label, run in runs.items()}
     models = {label: run.model.read_bytes() for label, run in runs.items()}
     card = set_card(cards, folder.read_recipe().model_dump(mode="json", exclude_none=True))

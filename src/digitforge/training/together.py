@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from digitforge.data import DataSet
-from digitforge.errors import DigitforgeError
+from digitforge.errors import DigitforgeError, InterruptionError
 from digitforge.holding import held
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
@@ -135,16 +135,23 @@ def _tell(runs: Sequence[Run], seconds: float) -> bool:
 
 def _save(runs: Sequence[Run]) -> None:
     """Save each run, also where another one cannot be saved."""
-    _raise_first(_of_each(runs, lambda run: run.trainer.save(run.member.folder)))
+    _do(runs, lambda run: run.trainer.save(run.member.folder))
+
+
+def _do(runs: Sequence[Run], act: Callable[[Run], None]) -> None:
+    """Do something with each run; then raise the error of the first in which it failed, its label before it."""
+    _raise_first(_of_each(runs, act))
 
 
 def _of_each(runs: Sequence[Run], act: Callable[[Run], None]) -> dict[str, DigitforgeError]:
-    """Do something with each run; the errors of those in which it failed, by name."""
+    """Do something with each run, until a signal ends it; the errors of those in which it failed, by name."""
     failed: dict[str, DigitforgeError] = {}
     for run in runs:
         try:
             with says_what_is_kept(run.trainer.plan, run.member.folder):
                 act(run)
+        except InterruptionError:
+            raise
         except DigitforgeError as error:
             failed[run.member.name] = error
     return failed
@@ -157,15 +164,18 @@ def _raise_first(failed: Mapping[str, DigitforgeError]) -> None:
 
 def _train_group(runs: Sequence[Run], finished: Callable[[Member], None]) -> None:
     with ExitStack() as records:
-        for run in runs:
+
+        def begin(run: Run) -> None:
             prepare(run.trainer, run.member.folder)
             run.observers = records.enter_context(recorded(run.trainer, run.member.folder, [run.member.observer]))
+
+        _do(runs, begin)
         if len(runs) == 1:
-            runs[0].trainer.run(runs[0].member.folder, runs[0].observers)
+            _do(runs, lambda run: run.trainer.run(run.member.folder, run.observers))
         else:
             train_team(runs)
     for run in runs:
-        complete(run.trainer, run.member.folder)
+        _do([run], lambda run: complete(run.trainer, run.member.folder))
         finished(run.member)
 
 
@@ -181,7 +191,7 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
 def _planned(recipe: Recipe, data: DataSet, member: Member) -> Plan:
     folder = member.folder
     saved = folder.read_recipe() if folder.recipe.is_file() else None
-    asked = saved or recipe.with_settings({"data.name": data.name, "data.digits": [member.name]})
+    asked = (saved or recipe).with_settings({"data.name": data.name, "data.digits": [member.name]})
     return planned(asked, data, saved, folder, resume=True)
 
 

@@ -14,7 +14,7 @@ from digitforge.errors import OutputError, RecipeError, RunError, WriteError
 from digitforge.files import unwritable, write_whole
 from digitforge.holding import held
 from digitforge.recipe import Recipe, full_key, load_recipe
-from digitforge.resuming import asked_anew, check_goes_on, saved_recipe
+from digitforge.resuming import asked_anew, check_goes_on, new_place_of_data, saved_recipe
 from digitforge.runs import RunFolder, is_taken, new_run_folder
 from digitforge.sections import Interval
 from digitforge.sheets import png_bytes
@@ -92,12 +92,9 @@ def ask(
         return base.with_settings(settings)
     assert folder is not None
     asked, keys = asked_anew(saved, recipe, settings)
-    have_moved = "data.name" in settings and bool(saved.data.sha256)
-    own = [key for key in keys if key not in INTERVALS and not (have_moved and key == "data.name")]
-    check_goes_on(folder.path, saved, asked, own)
-    taken = {key: settings[key] for key in ("training.images", "training.epochs") if key in settings}
-    if have_moved:
-        taken |= {"data.name": settings["data.name"], "data.sha256": saved.data.sha256}
+    new_place = new_place_of_data(saved, settings)
+    check_goes_on(folder.path, saved, asked, [key for key in keys if key not in (*INTERVALS, *new_place)])
+    taken = {key: settings[key] for key in ("training.images", "training.epochs") if key in settings} | new_place
     return saved.with_settings(taken | {key: asked.setting(key) for key in keys if _tells_interval(key, asked)})
 
 
