@@ -177,6 +177,11 @@ class Training(Section):
         batches = int(count * self.epoch_share) // self.batch_size
         return max(1, batches) * self.batch_size
 
+    @property
+    def images_alone(self) -> int:
+        """Real images that D has seen when G takes its first step: its first phase in whole batches."""
+        return -(-self.pretrain_images // self.batch_size) * self.batch_size
+
     def length(self, count: int) -> int | None:
         """Real images that the whole run shows to D, of a data set of `count`; None where its length is a time."""
         if self.epochs is None:

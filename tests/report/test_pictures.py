@@ -21,6 +21,7 @@ from digitforge.report.pictures import (
     sheets_at,
     surest,
 )
+from digitforge.sections import Training
 from digitforge.sheets import png_bytes
 from drawn_runs import SHEET_SIDE, write_run
 from tiny_models import LEVEL, card_table, stacked_card, write_classifier, write_model, write_stacked_model
@@ -69,8 +70,10 @@ def test_the_first_sheets_are_shown_then_equal_distances_to_the_last() -> None:
 
 
 def test_sheets_from_when_only_the_discriminator_learned_are_passed_over() -> None:
-    paths = [Path(f"{images:010d}.png") for images in (0, 50, 100, 150)]
-    assert list(chosen_sheets(paths, Epochs(before=100, each=50))) == [0, 150]
+    """D's first phase ends with a whole batch, so that the sheet made then is still of an untrained G."""
+    alone = Training(pretrain_images=100, batch_size=64, epochs=1).images_alone
+    paths = [Path(f"{images:010d}.png") for images in (0, 64, 128, 192)]
+    assert list(chosen_sheets(paths, alone)) == [0, 192]
 
 
 def test_sheets_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def evolution_sheet(folder: RunFolder, epochs: Epochs | None = None, moments: Se
     Real images are left out where the run has no sheet of them. Raises RunError if a sheet is missing or damaged.
     """
     samples = folder.samples()
-    shown = sheets_at(samples, epochs, moments) if epochs and moments else chosen_sheets(samples, epochs)
+    alone = folder.read_recipe().training.images_alone
+    shown = sheets_at(samples, epochs, moments) if epochs and moments else chosen_sheets(samples, alone)
     if not shown:
         raise RunError(f"{folder.path} has no sheet of samples to show; name another run")
     captions, paths = _captions(list(shown), epochs), list(shown.values())
@@ -51,15 +52,14 @@ def evolution_sheet(folder: RunFolder, epochs: Epochs | None = None, moments: Se
     return _side_by_side([_read_reduced(path) for path in paths], captions)
 
 
-def chosen_sheets(samples: Sequence[Path], epochs: Epochs | None = None) -> dict[int, Path]:
+def chosen_sheets(samples: Sequence[Path], alone: int = 0) -> dict[int, Path]:
     """Which sheets tell how a run went, by images: the first two, as most happens there, then equally far apart.
 
-    samples: first to last. What was drawn while D learned alone equals the first sheet, and is passed over.
+    samples: first to last. alone: images that D learned from alone; what was drawn by then equals the first sheet, and
+    is passed over.
     """
     found = {image_count(path): path for path in samples}
-    first, later = list(found)[:1], list(found)[1:]
-    if epochs is not None:
-        later = [images for images in later if images > epochs.before]
+    first, later = list(found)[:1], [images for images in list(found)[1:] if images > alone]
     places = np.linspace(0, len(later) - 1, min(len(later), MOMENTS - 1)).round().astype(int)
     return {images: found[images] for images in [*first, *(later[place] for place in places)]}
 
