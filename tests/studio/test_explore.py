@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from tiles import cut
 
 from digitforge.data.catalogue import Entry
+from digitforge.forge import Forge
+from digitforge.onnx_file import open_onnx
 from digitforge.studio import opinion as opinion_module
 from digitforge.studio.bounds import DRAWING_SIDE
 from tiny_runs import tiny_data
@@ -25,10 +29,14 @@ def bar() -> np.ndarray:
     return pixels
 
 
-def test_a_walk_shows_its_surroundings_with_opinions(client: TestClient) -> None:
+def test_a_walk_shows_its_surroundings_with_what_the_discriminator_says(client: TestClient, trained: Path) -> None:
     answer = client.get("/api/walk?model=tiny-5&digit=3").json()
-    assert answer["count"] == len(answer["scores"]) == len(answer["probabilities"]) == 49
-    assert np.allclose(answer["probabilities"], 1 / (1 + np.exp(-np.asarray(answer["scores"]))))
+    assert answer["count"] == 49
+    drawn = np.stack([cut(answer, place) for place in range(49)])[:, None]
+    judge = open_onnx(trained / "discriminator.onnx")
+    logits = judge.run({"images": drawn, "label": np.full(49, 3, np.int64)})["logit"].ravel()
+    assert answer["scores"] == pytest.approx(logits, rel=1e-4, abs=1e-4)
+    assert answer["probabilities"] == pytest.approx(1 / (1 + np.exp(-logits)), rel=1e-4)
 
 
 def test_the_model_in_the_package_has_no_discriminator(client: TestClient) -> None:
@@ -37,9 +45,13 @@ def test_the_model_in_the_package_has_no_discriminator(client: TestClient) -> No
     assert "comes without" in client.get("/api/judges/pretrained/scale").json()["error"]
 
 
-def test_a_way_leads_from_one_digit_to_the_other(client: TestClient) -> None:
-    answer = client.get("/api/between?model=tiny-5&start=3&end=8").json()
-    assert answer["count"] == answer["paths"] * answer["stops"]
+def test_a_way_leads_from_one_digit_to_the_other(client: TestClient, trained: Path) -> None:
+    answer = client.get("/api/between?model=tiny-5&start=3&end=8&seed=1").json()
+    paths, forge = answer["paths"], Forge.load(trained)
+    assert answer["count"] == paths * answer["stops"]
+    for digit, first in ((3, 0), (8, answer["count"] - paths)):
+        ends = forge.generate(digit, paths, 1).images[:, 0]
+        assert np.array_equal(np.stack([cut(answer, first + path) for path in range(paths)]), ends)
 
 
 def test_a_drawing_is_read_and_judged(client: TestClient) -> None:

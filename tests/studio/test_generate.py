@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -12,19 +11,12 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
+from tiles import cut
 
 from digitforge.data.digits import MAX_NAME
 from digitforge.forge import Forge
 from digitforge.studio import desk as desk_module
 from digitforge.studio.bounds import MAX_DIGITS
-
-
-def cut(answer: dict, place: int) -> np.ndarray:
-    """One image of an answer."""
-    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["picture"].split(",")[1]))))
-    row, column = divmod(place, answer["columns"])
-    height, width = answer["height"], answer["width"]
-    return picture[row * height : (row + 1) * height, column * width : (column + 1) * width]
 
 
 def test_what_is_shown_is_what_the_model_draws(client: TestClient, trained: Path) -> None:

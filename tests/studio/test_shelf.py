@@ -58,3 +58,19 @@ def test_a_taken_name_is_numbered(shelf: Shelf) -> None:
     assert shelf.free_name("a-run") == "a-run-3"
     assert shelf.free_name("other") == "other"
     assert shelf.free_name("pretrained") == "pretrained-2"  # which names the model in the package
+
+
+@pytest.mark.parametrize(
+    ("home", "sentence", "told"),
+    [
+        ("/home/me", "/home/me/data.npz holds T-shirt/top", "~/data.npz holds T-shirt/top"),
+        ("/home/me", "/home/merlin/data.npz is gone", "/home/merlin/data.npz is gone"),
+        ("/", "/data.npz holds T-shirt/top", "/data.npz holds T-shirt/top"),
+    ],
+)
+def test_a_sentence_names_the_home_folder_by_its_sign(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, home: str, sentence: str, told: str
+) -> None:
+    monkeypatch.setenv("HOME", home)
+    assert shelf.without_places(sentence) == told
+    assert shelf.without_places(f"{shelf.path}/a-run is damaged") == "a-run is damaged"

@@ -221,6 +221,7 @@ def test_a_run_that_never_began_says_why_until_the_next_one(stage: Stage) -> Non
         ("digitforge: the losses are no numbers any more", "the losses are no numbers any more"),
         ("epoch 0.1 500 images", "its process ended without a word"),
         ("digitforge: stopped; everything so far is saved in x", ""),
+        ("digitforge: stopped; go on from what is saved in x with `digitforge train --out x --resume`", ""),
     ],
 )
 def test_a_run_that_came_to_grief_says_of_what(stage: Stage, said: str, problem: str) -> None:

@@ -49,6 +49,17 @@ def test_uniform_latents_stay_in_their_cube() -> None:
     assert np.abs(surroundings(start, WalkWish(x=50, y=-50, stride=1), "uniform")).max() <= 1
 
 
+@pytest.mark.parametrize(("distribution", "wall"), [("normal", 3.0), ("uniform", 1.0)])
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_latent_of_one_or_two_numbers_is_a_line_or_a_plane(distribution: str, wall: float, size: int) -> None:
+    start = np.full(size, 0.25, np.float32)
+    around = surroundings(start, WalkWish(stride=0.1), distribution).reshape(SIDE, SIDE, size)
+    assert np.allclose(around[SIDE // 2, SIDE // 2], start)
+    assert np.allclose(np.diff(around[..., 0], axis=1), 0.1)
+    assert np.allclose(np.diff(around[..., -1], axis=0), 0.1 if size == 2 else 0)
+    assert np.abs(surroundings(start, WalkWish(x=50, y=50, stride=1), distribution)).max() <= wall
+
+
 def test_each_seed_has_directions_of_its_own() -> None:
     start = draw_latents(stream(0, "test"), 1, 16, "normal")[0]
     one, other = (surroundings(start, WalkWish(seed=seed), "normal") for seed in (1, 2))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digitforge.errors import RunError
-from digitforge.files import make_folder
+from digitforge.files import at_home, make_folder
 from digitforge.runs import RunFolder, SpecialistsFolder
 from digitforge.studio.bounds import PRETRAINED
 
@@ -98,7 +98,8 @@ class Shelf:
 
     def without_places(self, sentence: str) -> str:
         """A sentence without where on this machine the runs and the home folder lie."""
-        return sentence.replace(f"{self.path}{os.sep}", "").replace(str(Path.home()), "~")
+        sentence, home = sentence.replace(f"{self.path}{os.sep}", ""), at_home("~")
+        return sentence if home == Path(home.anchor) else sentence.replace(f"{home}{os.sep}", f"~{os.sep}")
 
     def forget(self, name: str) -> None:
         """Drop what the studio keeps of a run."""

@@ -27,7 +27,7 @@ SHOWN = (
 )
 _FRESH = 60.0  # seconds after which a run that nobody here trains, and that writes nothing, counts as paused
 _ERROR = "digitforge: "  # how the command line begins an error, ...
-_STOPPED = "digitforge: stopped; everything so far is saved"  # ... and how it says that an interruption went well
+_STOPPED = "digitforge: stopped; "  # ... and how it says that an interruption went well
 _LAST = "next: "  # how it begins its last line where all went well
 
 

@@ -11,6 +11,8 @@ from digitforge.randomness import Latents, draw_latents, stream
 from digitforge.studio.bounds import WalkWish
 
 SIDE = 7  # images along each side of what is seen at once; the middle one is where the walker stands
+_PLANE = 2  # numbers of a latent that make a plane, with no sphere in it
+_WALL = 3.0  # of a plane of normal latents: few lie further out
 
 
 def see(forge: Forge, wish: WalkWish) -> tuple[Digits, Latents]:
@@ -28,16 +30,17 @@ def surroundings(start: NDArray[np.float32], wish: WalkWish, distribution: str) 
 
     Normal latents lie close to a sphere: x and y are angles, `stride` radians a step, on a sphere through the start
     and two directions that the seed chose. Uniform ones fill a cube: steps are straight, and walls throw them back.
+    Latents of one or two numbers are a line or a plane, which is walked on along its own axes, between such walls.
     """
     offsets = (np.arange(SIDE) - SIDE // 2).astype(np.float64)
     x = (wish.x + offsets)[None, :, None] * wish.stride
     y = (wish.y + offsets)[:, None, None] * wish.stride
-    base = start.astype(np.float64)
-    right, down = _directions(base, wish.seed)
-    if distribution == "normal":
+    base, is_normal = start.astype(np.float64), distribution == "normal"
+    right, down = _directions(base, wish.seed) if len(base) > _PLANE else np.eye(_PLANE)[:, : len(base)]
+    if is_normal and len(base) > _PLANE:
         places = np.cos(y) * (np.cos(x) * base + np.sin(x) * right) + np.sin(y) * down
     else:
-        places = _folded(base + x * right + y * down)
+        places = _folded(base + x * right + y * down, _WALL if is_normal else 1.0)
     latents: Latents = places.reshape(SIDE * SIDE, -1).astype(np.float32)
     return latents
 
@@ -53,6 +56,7 @@ def _directions(base: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     return directions
 
 
-def _folded(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Numbers thrown back from -1 and 1 as often as it takes."""
-    return np.abs((places - 1) % 4 - 2) - 1
+def _folded(places: NDArray[np.float64], wall: float) -> NDArray[np.float64]:
+    """Numbers thrown back from walls at either side of 0 as often as it takes."""
+    places = np.abs((places / wall - 1) % 4 - 2) - 1
+    return wall * places
