@@ -89,9 +89,10 @@ class Crew:
             yield worker, message
 
     def stop(self) -> None:
-        """Ask every worker to save its state and end."""
+        """Ask every worker to save its state and end; on Windows, where this would kill it, Ctrl-C has done so."""
         for worker in self._workers.values():
-            worker.process.terminate()
+            if os.name != "nt":
+                worker.process.terminate()
             worker.hand([])
 
     def _start(self, is_first: bool) -> None:

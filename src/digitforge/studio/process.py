@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -35,7 +36,7 @@ class Worker:
         """Ask it to save its state and end, as Ctrl-C does; that signal itself may be ignored in the background."""
         process = self._process()
         if process is not None:
-            process.terminate()
+            process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))  # Windows' SIGTERM just kills
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end; whether it came."""
@@ -72,6 +73,7 @@ def start(
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # what Windows has in its place
         )
     worker = Worker(process.pid, psutil.Process(process.pid).create_time(), job)
     write_whole(record, json.dumps(asdict(worker)).encode())

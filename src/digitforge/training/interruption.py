@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM while training: the step under way ends, the state is saved, and the run says how to go on."""
+"""Ctrl-C and SIGTERM while training, on Windows Ctrl-Break too: the step under way ends, the state is saved, and the
+run says how to go on.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from types import FrameType, TracebackType
 
 from digitforge.errors import InterruptionError
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_ON_WINDOWS = [getattr(signal, name) for name in ("SIGBREAK",) if hasattr(signal, name)]  # others' SIGTERM just kills
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *_ON_WINDOWS)
 
 
 class Interruption:
