@@ -55,6 +55,8 @@ def test_cache_is_where_the_variable_says(cache: Path, monkeypatch: pytest.Monke
     assert cache_folder() == cache
     monkeypatch.delenv("DIGITFORGE_CACHE")
     assert "digitforge" in str(cache_folder())
+    monkeypatch.setenv("DIGITFORGE_CACHE", "~nobody-of-this-name/cache")
+    assert cache_folder() == Path("~nobody-of-this-name/cache")
 
 
 def test_good_mirror_fills_the_cache(cache: Path, published: Published, mirror: MirrorServer) -> None:

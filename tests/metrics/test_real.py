@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -78,13 +79,29 @@ def test_other_images_or_another_classifier_are_read_anew(
     assert readings == [200, 60, 200, 50, 200, 60]
 
 
-@pytest.mark.parametrize("damage", [b"", b"no archive", None])
+def with_bit_flipped(offset: int) -> Callable[[bytes], bytes]:
+    """Flips a bit of each entry of a zip's directory, so many bytes behind its beginning."""
+
+    def flipped(content: bytes) -> bytes:
+        first, *entries = content.split(b"PK\x01\x02")
+        assert entries
+        changed = [entry[: offset - 4] + bytes([entry[offset - 4] ^ 1]) + entry[offset - 3 :] for entry in entries]
+        return b"PK\x01\x02".join([first, *changed])
+
+    return flipped
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda _: b"", lambda _: b"no archive", lambda whole: whole[:2000], with_bit_flipped(8), with_bit_flipped(10)],
+    ids=["empty", "no archive", "cut off", "encrypted, it says", "compressed in an unknown way, it says"],
+)
 def test_a_damaged_file_is_read_past(
-    damage: bytes | None, classifier: Classifier, readings: list[int], cache: Path
+    damage: Callable[[bytes], bytes], classifier: Classifier, readings: list[int], cache: Path
 ) -> None:
     whole = find_real(DATA, classifier)
     (file,) = cache.iterdir()
-    file.write_bytes(file.read_bytes()[:2000] if damage is None else damage)
+    file.write_bytes(damage(file.read_bytes()))
     np.testing.assert_array_equal(find_real(DATA, classifier).train.features, whole.train.features)
     assert readings == [200, 60] * 2
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from digitforge.report.comparison import Reached, differing_settings, reached
 from digitforge.report.history import read_history
+from digitforge.report.shown import shown_run
+from digitforge.report.tables import are_comparable
 from drawn_runs import write_run
 from tiny_models import card_table, write_model
 from tiny_runs import tiny_recipe
@@ -39,6 +41,18 @@ def test_a_finished_run_has_the_figures_of_its_models_card(tmp_path: Path) -> No
     folder.write_hashes()
     found = reached(folder, read_history(folder))
     assert (found.frechet, found.ratio, found.accuracy) == (1.5, 46.0, 0.75)
+
+
+def test_cards_that_hold_anything_are_compared_by_what_they_tell(tmp_path: Path) -> None:
+    odd = ({"histogram": 5}, {"histogram": {"data": []}}, {"data": [], "classifier_sha256": {}})
+    runs = []
+    for number, figures in enumerate(odd):
+        folder = write_run(tmp_path / str(number))
+        write_model(folder.model, card=card_table(figures=figures))
+        folder.write_hashes()
+        runs.append(shown_run(folder))
+    assert are_comparable(runs[:2])
+    assert not are_comparable(runs)
 
 
 def test_figures_that_a_model_lacks_are_none(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from digitforge.data.sources import Progress, RemoteFile, Source, SourceError, WrongFileError, silent
 from digitforge.data.unpacked import GZIP_DAMAGE, opened_unpacked
 from digitforge.errors import DataError
-from digitforge.files import written_whole
+from digitforge.files import at_home, written_whole
 
 CACHE_VARIABLE = "DIGITFORGE_CACHE"
 CHUNK = 1 << 20  # bytes unpacked and hashed at once
@@ -26,7 +26,7 @@ def cache_folder() -> Path:
     """The folder that fetched and rendered data sets are kept in: the user's cache, or what DIGITFORGE_CACHE says."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        return at_home(chosen)
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("digitforge", appauthor=False))

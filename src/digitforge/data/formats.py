@@ -48,9 +48,10 @@ def _read_parts(path: Path) -> tuple[RawPart, RawPart | None]:
         return _read_idx_folder(path) or read_mat_folder(path) or read_folder(path)
     if not path.is_file():
         raise DataError(f"there is no file or folder {path}; give {READABLE}")
-    if path.suffix == ".npz":
+    kind = path.suffix.lower()
+    if kind == ".npz":
         return read_npz(path)
-    if path.suffix == ".mat":
+    if kind == ".mat":
         return read_mat(path), None
     if "ubyte" in path.name or "idx" in path.name:
         return idx.read_pair(path, idx.labels_beside(path)), None

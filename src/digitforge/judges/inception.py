@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,9 +19,10 @@ from numpy.typing import NDArray
 
 from digitforge.data.digits import DataSet, Digits, Images
 from digitforge.data.fetch import cache_folder, fetch_files, is_intact
+from digitforge.data.npz import DAMAGE
 from digitforge.data.sources import Mirror, Progress, RemoteFile
 from digitforge.errors import DataError, ModelError, OutputError, UserError, to_install
-from digitforge.files import make_folder, write_whole
+from digitforge.files import at_home, make_folder, write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.figure import Figure
 from digitforge.metrics.frechet import Moments, frechet_distance, merge, moments
@@ -145,7 +145,7 @@ def _weights(given: str | Path | None, progress: Progress | None) -> Path:
     if not given:
         way_on = f"get {SOURCE.url}/{WEIGHTS.name} elsewhere and name the file with the variable {WEIGHTS_VARIABLE}"
         return fetch_files("inception", [WEIGHTS], [SOURCE], way_on, progress) / WEIGHTS.name
-    path = Path(given).expanduser()
+    path = at_home(given)
     if not is_intact(path, WEIGHTS):
         raise DataError(
             f"{path} does not hold Inception's published weights ({WEIGHTS.size:,} bytes, {WEIGHTS.checksum[:15]}...); "
@@ -220,7 +220,7 @@ def _kept(path: Path, digits: Digits, extractor: Extractor) -> Moments | None:
             if arrays["identity"].tolist() != _identity(digits, extractor).tolist():
                 return None
             return Moments(arrays["mean"], arrays["covariance"], int(arrays["count"]))
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, KeyError, *DAMAGE):
         return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from digitforge.classifier import Classifier
 from digitforge.data.digits import DataSet, Digits, Images, Labels
 from digitforge.data.fetch import cache_folder
+from digitforge.data.npz import DAMAGE
 from digitforge.errors import OutputError
 from digitforge.files import make_folder, write_whole
 from digitforge.metrics.colours import BLUE, GREEN, RED, brightnesses, channel_means, contrasts, saturations
@@ -180,7 +180,7 @@ def _read(path: Path, data: DataSet, classifier: Classifier) -> Real | None:
                 return Real(data.name, data.train.sha256, train, None, None)
             test = _unpack(arrays, "test", data.test, classifier)
             near = {key: arrays[f"near.{key}"] for key in ("indices", "distances", "relative")}
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, KeyError, *DAMAGE):
         return None
     fits = all(values.shape == (len(data.test),) for values in near.values())
     if not fits or not (near["indices"].dtype == np.int64 and (near["indices"] < len(data.train)).all()):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import sys
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from digitforge.classifier import Classifier
 from digitforge.data.catalogue import load_data
+from digitforge.data.npz import DAMAGE
 from digitforge.errors import DataError, DigitforgeError
 from digitforge.files import write_whole
 from digitforge.metrics.frechet import LEAST, Moments, merge, moments
@@ -130,7 +129,7 @@ def read_shipped(path: Path) -> Shipped | None:
                 names=tuple(str(name) for name in arrays["names"]),
                 **parts,
             )
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (OSError, KeyError, *DAMAGE):
         return None
 
 

@@ -115,8 +115,8 @@ def are_comparable(shown: Sequence[ShownRun]) -> bool:
 
 def _ruler(evaluation: Mapping[str, Any]) -> tuple[object, ...]:
     """What a run was measured with: classifier, data, and which of their labels, as a specialist's are fewer."""
-    counts = evaluation.get("histogram", {}).get("data", {})
-    return (*(evaluation.get(key) for key in _RULER), *(label for label, count in counts.items() if count))
+    counts = _counts(evaluation.get("histogram"), "data")
+    return (*(str(evaluation.get(key)) for key in _RULER), *(label for label, count in counts.items() if count))
 
 
 def label_tables(columns: Sequence[Column]) -> list[Table]:
