@@ -2,7 +2,7 @@
 
     python benchmarks/gallery.py [NAME ...] [--hours 3] [--at-once 2]
 
-Each run is an ordinary `digitforge train` below runs/gallery, whose folder and command the page names. Recipes whose
+Each run is an ordinary `digitforge train` below runs/gallery, whose command the page names. Recipes whose
 length is a time come first and have the machine to themselves; the others share it, a thread each, or with
 `--at-once 1` have all of it in turn. Broken off at any moment, or after `--hours`, the same command goes on where it
 was. About 14 hours of two cores in all.

@@ -249,21 +249,22 @@ def outcome(exhibit: Exhibit) -> str:
     told = [one.evaluation["accuracy"]["value"] for one in runs if one.evaluation.get("accuracy")]
     asked = f", {100 * statistics.mean(told):.1f}% read as the digit asked for" if told else ""
     when = "at the end" if exhibit.folder.is_finished else "by then"
-    judged = [f"{run.history.curves[f'accuracy.{key}'].values[-1]:.0%} of {word}" for key, word in JUDGED.items()]
+    curves = run.history.until(trained.images).curves
+    judged = [f"{curves[f'accuracy.{key}'].values[-1]:.0%} of {word}" for key, word in JUDGED.items()]
     return (
         f"{whose}{trained.images:,} images ({trained.epochs:,.1f} epochs), {length}, in {in_words(trained.seconds)} of "
         f"training steps; D is right on {' and '.join(judged)} images {when}. {seeds}{ratio} F{asked}. "
-        f"{diagnosed(runs)}"
+        f"{diagnosed(exhibit)}"
     )
 
 
-def diagnosed(runs: Sequence[ShownRun]) -> str:
-    """What the runs said of themselves on their way, in a sentence."""
+def diagnosed(exhibit: Exhibit) -> str:
+    """What the runs said of themselves on the way to what is shown of them, in a sentence."""
     times: dict[str, list[int]] = {}
-    for run in runs:
-        for finding in run.findings:
-            if finding.images:  # else it is of the model's drawings
-                times.setdefault(finding.sentence.partition(":")[0], []).extend(finding.images)
+    for run, length in zip(exhibit.runs, exhibit.lengths, strict=True):
+        for finding in run.findings:  # those of no time are of the model's drawings
+            if seen := [images for images in finding.images if images <= length.images]:
+                times.setdefault(finding.sentence.partition(":")[0], []).extend(seen)
     said = "; ".join(f"*{what}* ({at_images(seen)})" for what, seen in times.items())
     return f"On the way the [diagnosis](diagnosis.md) {f'said: {said}' if said else 'was silent'}."
 

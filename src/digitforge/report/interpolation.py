@@ -93,7 +93,10 @@ def film_of_route(forge: Forge, route: Route, frames: int = 60) -> Film:
 
 
 def strip_of_route(forge: Forge, route: Route) -> Picture:
-    """A picture for paper: a row a path, from left to right what lies on it, in equal steps and some twelve columns."""
+    """A picture for paper: a row a path, from left to right what lies on it, in equal steps.
+
+    It has some twelve columns, and at least two a station.
+    """
     steps = route.legs * max(_STRIP_LEAST, round(_STRIP_STEPS / route.legs))
     places = np.arange(steps + 1) * route.legs / steps
     images = np.stack([draw_along(forge, route, float(place)) for place in places], axis=1)
