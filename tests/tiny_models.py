@@ -191,6 +191,17 @@ def write_classifier(
     return _write(path, nodes, inputs, outputs, constants, {**card, **changes})
 
 
+def write_judge(path: Path) -> Path:
+    """A discriminator whose logit for a grey image of 28x28 is its mean brightness."""
+    nodes = [
+        _node("Cast", "images", "float", to=TensorProto.FLOAT),
+        _node("ReduceMean", "float axes", "logit", keepdims=0),
+    ]
+    inputs = [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", 1, 28, 28])]
+    outputs = [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["N"])]
+    return _write(path, nodes, inputs, outputs, {"axes": np.asarray([1, 2, 3], np.int64)}, {"kind": "discriminator"})
+
+
 def _node(kind: str, inputs: str, output: str, **attributes: Any) -> Any:
     return helper.make_node(kind, inputs.split(), [output], **attributes)
 

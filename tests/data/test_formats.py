@@ -98,6 +98,36 @@ def test_other_sizes_of_idx_and_npz_are_resized_with_a_note(tmp_path: Path) -> N
     assert data.notes[0] == "3 images resized from 40x20 to 28x28 (height x width, in pixels)"
 
 
+def test_a_resized_image_stands_as_it_did(tmp_path: Path) -> None:
+    images = np.zeros((2, 1, 40, 20), np.uint8)
+    images[0, :, :20] = 200
+    images[1, :, :, :10] = 200
+    np.savez(tmp_path / "halves.npz", images=images[:, 0], labels=[0, 1])
+    halves = read_path(tmp_path / "halves.npz")
+    assert halves.test is None
+    upper, left = halves.train.images[:, 0].astype(int)
+    for lit, dark in ((upper[:13], upper[15:]), (left[:, :13], left[:, 15:])):
+        assert lit.min() > 150
+        assert dark.max() < 50
+
+
+def test_smooth_edges_stay_smooth_where_images_shrink(tmp_path: Path) -> None:
+    """Every second column is lit: a filter leaves all of it half as bright, and one that picks pixels none or all."""
+    images = np.zeros((1, 56, 56), np.uint8)
+    images[:, :, ::2] = 200
+    np.savez(tmp_path / "stripes.npz", images=images, labels=[0])
+    inner = read_path(tmp_path / "stripes.npz").train.images[0, 0, 4:-4, 4:-4]
+    assert inner.min() > 60
+    assert inner.max() < 140
+
+
+@pytest.mark.parametrize("name", ["DIGITS.NPZ", "digits.Npz"])
+def test_a_kind_of_file_may_be_written_in_capitals(tmp_path: Path, name: str) -> None:
+    with (tmp_path / name).open("wb") as stream:
+        np.savez(stream, images=np.zeros((3, 28, 28), np.uint8), labels=[0, 1, 2])
+    assert len(read_path(tmp_path / name).train) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -163,6 +193,15 @@ def test_a_tenth_of_each_label_is_held_out_and_nothing_is_lost() -> None:
     assert data.test.counts.tolist() == [5] * 10
     assert sorted(places(data.train) + places(data.test)) == list(range(500))
     assert data.notes == ("no test part: a fixed tenth (50 images) is held out",)
+
+
+def test_images_keep_their_labels_where_they_move_up_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digitforge.data.formats.MOVED_AT_ONCE", 7)
+    data = hold_out(numbered(np.repeat(np.arange(10), 50)))
+    assert data.test is not None
+    assert sorted(places(data.train) + places(data.test)) == list(range(500))
+    for part in (data.train, data.test):
+        assert [place // 50 for place in places(part)] == part.labels.tolist()
 
 
 def test_the_held_out_tenth_is_the_same_each_time_and_not_the_last_ones() -> None:

@@ -13,7 +13,7 @@ import torch
 from patterns import NAMES, patterned, patterned_set
 
 from digitforge.classifier import cached_classifier, own_classifier_path
-from digitforge.data import DataSet
+from digitforge.data import DataSet, Digits
 from digitforge.errors import DataError
 from digitforge.judges import own_classifier as module
 from digitforge.judges.own_classifier import choose_course, own_classifier
@@ -104,6 +104,18 @@ def test_without_a_test_part_a_tenth_of_each_label_is_held_out(quick: None) -> N
     assert kept.counts.tolist() == [27, 27, 27, 5]
     card = own_classifier(DataSet("bars", scarce, None)).card
     assert (card["data"]["count"], card["accuracy_n"]) == (86, 9)
+
+
+def test_what_is_held_out_is_tested_with_and_never_trained_on(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Digits] = []
+    monkeypatch.setattr(module, "fit", lambda digits, *_: seen.append(digits) or Reader(4, (1, 12, 12)).eval())
+    monkeypatch.setattr(module, "accuracy", lambda _, digits: seen.append(digits) or 0.5)
+    train = patterned(120)
+    own_classifier(DataSet("bars", train, None))
+    learned, held_out = ({image.tobytes() for image in digits.images} for digits in seen)
+    assert (len(seen[0]), len(seen[1])) == (108, 12)
+    assert not learned & held_out
+    assert learned | held_out == {image.tobytes() for image in train.images}
 
 
 def test_the_course_follows_the_number_of_images() -> None:

@@ -16,6 +16,7 @@ from digitforge.metrics.details import Details, measure_details
 from digitforge.metrics.figure import Figure
 from digitforge.metrics.findings import describe_details, describe_labels
 from digitforge.metrics.frechet import frechet_distance, moments
+from digitforge.metrics.kernel import kernel_distance
 from digitforge.metrics.real import Real, find_real, measure
 
 RNG = np.random.default_rng(0)
@@ -123,6 +124,31 @@ def test_each_figure_moves_with_its_damage(parts: list[Digits], real: Real, clas
     assert found["copies"].copies.value == 1
     assert found["as it is"].copies.value < 0.02
     assert {pair.original for pair in found["copies"].closest} <= set(range(1000))
+
+
+def test_figures_are_of_as_many_drawn_as_held_out_images(
+    parts: list[Digits], real: Real, classifier: Classifier
+) -> None:
+    assert real.test is not None and real.nearest_to_test is not None
+    places = np.arange(600)
+    few = replace(real, test=real.test.take(places), nearest_to_test=real.nearest_to_test.take(places))
+    drawn = measure(parts[2], classifier)
+    details = measure_details(drawn, few)
+    assert few.test is not None
+    assert (details.kernel.n, details.kernel.real_n) == (600, 600)
+    assert details.kernel.value == pytest.approx(kernel_distance(drawn.features[:600], few.train.features))
+    for name, of_label in details.by_label.items():
+        mine, test, train = (part.only([int(name)]) for part in (drawn, few.test, few.train))
+        count = min(len(mine), len(test))
+        assert (of_label.frechet.n, of_label.frechet.real_n) == (count, count)
+        figure = frechet_distance(moments(mine.features[:count]), moments(train.features))
+        floor = frechet_distance(moments(test.some(count).features), moments(train.features))
+        assert (of_label.frechet.value, of_label.frechet.real) == (pytest.approx(figure), pytest.approx(floor))
+        assert of_label.kernel.value == pytest.approx(kernel_distance(mine.features[:count], train.features))
+    assert any(len(drawn.only([int(name)])) > found.frechet.n for name, found in details.by_label.items())
+    assert details.slant is not None
+    slants = drawn.properties["slant"][np.isfinite(drawn.properties["slant"])]
+    assert details.slant.spread.value == pytest.approx(np.sqrt(((slants - slants.mean()) ** 2).mean()), rel=1e-4)
 
 
 def test_more_of_the_same_damage_is_farther_from_real(parts: list[Digits], classifier: Classifier) -> None:

@@ -119,6 +119,14 @@ def test_specialists_that_are_slower_and_draw_no_digit_are_found_out() -> None:
     assert (found["faster"], found["ten-cost-more"]) == ("does not hold", "holds")
 
 
+def test_what_is_better_by_images_may_be_worse_by_time() -> None:
+    """Specialists need half the images, and three times the seconds an image."""
+    found = answers(seeds(0.5, seconds=0.03), seeds(1.0), seeds(1.0))
+    assert (found["fewer-images"].word, found["equal-seconds"].word) == ("holds", "does not hold")
+    assert "was not measured after 33 images" in found["equal-cost"].sentence  # a tenth of the other model's 10 s
+    assert found["ten-cost-more"].conditions[0].values == pytest.approx((10 * 0.5 * 3,) * 3, rel=0.05)
+
+
 def test_a_conditional_model_that_is_as_fast_keeps_specialists_from_winning() -> None:
     found = words(seeds(0.5), seeds(1.0), seeds(0.5))
     assert found["fewer-images"] in ("does not hold", "cannot be told")

@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from digitforge.classifier import Classifier
 from digitforge.data import DataSet, Digits
 from digitforge.errors import DataError, RunError
+from digitforge.forge import Forge
+from digitforge.metrics.frechet import frechet_distance, moments
 from digitforge.runs import RunFolder
 from digitforge.studies.evidence import Evidence, MissingError, Need, StudiedRun, near_snapshot
 from digitforge.studies.measures import Measures
 from drawn_runs import stats_line, write_run
-from tiny_models import LEVEL, card_table, write_model
+from tiny_models import LEVEL, card_table, write_judge, write_model
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +50,10 @@ def test_a_measure_is_taken_once_and_read_again(tmp_path: Path) -> None:
     assert set(first) == {"3", "5"}
     assert first["3"]["n"] == 10
     assert first["3"]["floors"] == pytest.approx(first["3"]["frechet"] / first["3"]["floor"])
+    reading = Classifier.load().read(Forge.load(run.model).generate("3", 10).images)
+    real = moments(Classifier.load().read(DATA.train.only([3]).images).features)
+    assert first["3"]["frechet"] == pytest.approx(frechet_distance(moments(reading.features), real), rel=1e-3)
+    assert first["3"]["read"] == np.mean(reading.labels == 3)
     path = measures.path(run, 300, "digits-3-5")
     path.write_text(json.dumps({"kept": 1}))
     assert measures.of_digits(run, 300, ["3", "5"]) == {"kept": 1}
@@ -102,6 +109,23 @@ def test_sureness_is_told_of_drawn_and_of_real_images(tmp_path: Path) -> None:
     found = Measures(tmp_path / "measured", DATA, 40, 10).readings(finished(tmp_path), 300)
     assert sum(one["n"] for one in found["drawn"].values()) == 40
     assert sum(one["n"] for one in found["real"].values()) == 200
+
+
+def test_clean_images_are_held_against_marked_ones_by_the_runs_own_discriminator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The discriminator finds bright images the more real, and the marked ones are bright but for a few."""
+
+    def stray(images: np.ndarray) -> np.ndarray:
+        return (images.mean((1, 2, 3)) > 4.6 * LEVEL).astype(np.float32)
+
+    monkeypatch.setattr("digitforge.studies.measures.stray_ink", stray)
+    run = finished(tmp_path, conditional=False)
+    write_judge(run.discriminator)
+    found = Measures(tmp_path / "measured", DATA, 40, 10).verdicts_on_marks(run)
+    images = Forge.load(run.model).generate(count=40).images
+    assert found == {"above": 0.0, "n": 40, "marked": int(stray(images).sum())}
+    assert 0 < found["marked"] < 40
 
 
 def test_data_without_held_out_images_hold_no_digit(tmp_path: Path) -> None:

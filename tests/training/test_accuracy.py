@@ -96,6 +96,27 @@ def digits(count: int, brightness: int = 255) -> Digits:
     return Digits(np.full((count, 1, 4, 4), brightness, np.uint8), np.arange(count) % 10)
 
 
+def test_each_image_is_judged_by_its_own_label() -> None:
+    """Images are as bright as their label says, and D finds an image real that is on the side of its label."""
+    judge = brightness_judge()
+    judge.logit = Logit(16, classes=2)
+    nn.init.zeros_(judge.logit.dense.weight)
+    nn.init.zeros_(judge.logit.dense.bias)
+    assert judge.logit.label is not None
+    judge.logit.label.weight.data = torch.tensor([[-1.0], [1.0]]).expand(2, 16) / 16
+    names = ("dark", "bright")
+
+    def lit(count: int, seed: int) -> Digits:
+        labels = np.random.default_rng(seed).integers(0, 2, count)
+        return Digits(np.tile((255 * labels).astype(np.uint8)[:, None, None, None], (1, 1, 4, 4)), labels, names)
+
+    told = recipe(**{"networks.conditional": True})
+    players = Generator(Constant(-0.5), classes=0), judge
+    found = discriminator_accuracy(players, told, lit(501, 0), lit(301, 1), images_seen=0)
+    assert (found["real_train"], found["real_held_out"]) == (1, 1)
+    assert found["fake"] == pytest.approx(np.mean(lit(501, 0).labels), abs=0.02)  # dark ones pass where dark is asked
+
+
 def test_a_discriminator_that_knows_better_wins_on_every_kind() -> None:
     players = Generator(Constant(-0.5), classes=0), brightness_judge()
     found = discriminator_accuracy(players, recipe(), digits(30), digits(20), images_seen=0)

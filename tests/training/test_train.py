@@ -395,7 +395,7 @@ def test_a_resumed_run_counts_the_seconds_of_all_its_steps(
 ) -> None:
     clock = SimpleNamespace(perf_counter=itertools.count().__next__, monotonic=time.monotonic)  # a step takes 1 s
     monkeypatch.setattr("digitforge.training.trainer.time", clock)
-    for step in (3, 21):
+    for step in (3, 20, 21):  # the second one at a tick
         with pytest.raises(InterruptionError):
             short(tmp_path / "run", resume=True, observers=[interrupted_at(step)])
     lines = short(tmp_path / "run", resume=True).read_stats()
@@ -802,6 +802,7 @@ def test_every_kind_of_run_repeats_and_resumes(light_end: None, tmp_path: Path, 
 def test_pretraining_shows_what_it_tells_apart_and_leaves_the_generator_alone(light_end: None, tmp_path: Path) -> None:
     listener = Listener()
     settings = {"training.pretrain_images": 10 * BATCH, "record.snapshot": "160 images", "training.images": 20 * BATCH}
+    settings["record.tick"] = f"{BATCH} images"
     folder = short(tmp_path / "run", settings, observers=[listener])
     first, *rest = listener.ticks
     assert first.pretraining is not None
@@ -811,8 +812,8 @@ def test_pretraining_shows_what_it_tells_apart_and_leaves_the_generator_alone(li
     noise, real = (part.astype(float).std() for part in (first.pretraining[:, middle:], first.pretraining[:, :middle]))
     assert noise > real  # the digits of these tests are dark with one bright row
     lines = {line["images"]: line for line in folder.read_stats()}
-    assert "generator" not in lines[80]["loss"]
-    assert (lines[160]["epoch"], "generator" in lines[240]["loss"]) == (0, True)
+    assert ["generator" in lines[step * BATCH]["loss"] for step in (1, 10, 11, 20)] == [False, False, True, True]
+    assert lines[10 * BATCH]["epoch"] == 0
     before, after, end = (
         safetensors.torch.load_file(folder.snapshot(images)) for images in (0, 10 * BATCH, 20 * BATCH)
     )
