@@ -179,7 +179,7 @@ class Training(Section):
 
     @property
     def images_alone(self) -> int:
-        """Real images that D has seen when G takes its first step: its first phase in whole batches."""
+        """Real images that D has seen at G's first step: its first phase in whole batches of the first size."""
         return -(-self.pretrain_images // self.batch_size) * self.batch_size
 
     def length(self, count: int) -> int | None:

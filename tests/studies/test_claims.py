@@ -128,8 +128,8 @@ def plan(tmp_path: Path, *roles: str) -> list[Planned]:
     return plan_runs({role: NEEDS[role] for role in roles}, "mnist", MNIST, THREE, [tmp_path / "gallery"])
 
 
-def findings(tmp_path: Path, *keys: str, runs: str = "gallery") -> dict[str, Finding]:
-    outcome = study_claims(tmp_path / "study", only=keys, runs=tmp_path / runs, extent=THREE)
+def findings(tmp_path: Path, *keys: str, runs: str = "gallery", out: str = "study") -> dict[str, Finding]:
+    outcome = study_claims(tmp_path / out, only=keys, runs=tmp_path / runs, extent=THREE)
     return {finding.claim.key: finding for finding in outcome.findings}
 
 
@@ -447,7 +447,9 @@ def test_a_claim_that_lacks_its_runs_on_svhn_has_none_trained_beside_them(
     assert findings(tmp_path, "svhn-harder")["svhn-harder"].word == "cannot be told"
     write_role(tmp_path, "dcgan-svhn", *of_svhn())
     findings(tmp_path, "svhn-harder")
-    assert [len(trials) for trials in asked] == [0, 3]
+    (tmp_path / "gallery" / "dcgan-svhn-2").rename(tmp_path / "elsewhere")
+    findings(tmp_path, "svhn-harder", out="other")
+    assert [len(trials) for trials in asked] == [0, 3, 0]
 
 
 def test_a_loss_on_svhn_is_followed_over_all_its_epochs(tmp_path: Path) -> None:

@@ -238,14 +238,29 @@ def test_a_job_whose_data_have_moved_goes_on_from_their_new_place(shop: Path, tm
     job = SpecialistsFolder(tmp_path / "job")
     shutil.copytree(shop / "job", job.path)
     saved, place = job.read_recipe(), str(tmp_path / "moved.npz")
-    shutil.copy(saved.data.name, place)
     dog = next(job.path.glob("*dog*"))
     for hashes in (job.hashes, RunFolder(dog).hashes):
         hashes.unlink()
-    train_specialists(data=place, out=job.path, resume=True, workers=1)
+    shutil.move(saved.data.name, place)
+    try:
+        train_specialists(data=place, out=job.path, resume=True, workers=1)
+    finally:
+        shutil.copy(place, saved.data.name)  # for the other tests
     assert job.is_finished
     assert [folder.read_recipe().data.name for folder in (job, RunFolder(dog))] == [place] * 2
+    assert Forge.load(job.path).card.data.name == place
     assert job.read_recipe() == saved.with_settings({"data.name": place, "data.sha256": saved.data.sha256})
+
+
+def test_a_finished_job_is_one_of_its_own_images_alone(shop: Path, tmp_path: Path) -> None:
+    job, saved = shop / "job", SpecialistsFolder(shop / "job").read_recipe()
+    digits = tiny_digits(150)
+    other = DataSet("other", Digits(digits.images, digits.labels % 3, NAMES), None)
+    with pytest.raises(RunError, match="learn from other images or labels than other holds now"):
+        train_specialists(data=other, out=job, resume=True)
+    shutil.copy(saved.data.name, tmp_path / "moved.npz")
+    assert train_specialists(data=tmp_path / "moved.npz", out=job, resume=True).path == job
+    assert SpecialistsFolder(job).read_recipe() == saved
 
 
 def test_a_job_does_not_go_on_with_other_images(shop: Path, tmp_path: Path) -> None:
@@ -368,7 +383,7 @@ def finished_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **data: object
     path = write_npz(tmp_path / "own.npz", tiny_digits(300, side=28))
     data = {"name": str(path), "sha256": load_data(path).train.sha256, "count": 20, **data}
     folder = SpecialistsFolder(tmp_path / "job")
-    folder.create(tiny_recipe({"data.digits": ["3", "5"]}))
+    folder.create(tiny_recipe({"data.digits": ["3", "5"], "data.name": data["name"]}))
     runs = {label: folder.run(label, str(label)) for label in (3, 5)}
     for label, run in runs.items():
         run.create(tiny_recipe({"data.digits": [str(label)]}))

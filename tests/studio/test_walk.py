@@ -53,6 +53,8 @@ def test_uniform_latents_stay_in_their_cube() -> None:
 @pytest.mark.parametrize("size", [1, 2])
 def test_a_latent_of_one_or_two_numbers_is_a_line_or_a_plane(distribution: str, wall: float, size: int) -> None:
     start = np.full(size, 0.25, np.float32)
+    for far in (start, np.full(size, 1.1 * wall if distribution == "normal" else wall, np.float32)):
+        assert np.allclose(surroundings(far, WalkWish(), distribution)[MIDDLE], far)
     around = surroundings(start, WalkWish(stride=0.1), distribution).reshape(SIDE, SIDE, size)
     assert np.allclose(around[SIDE // 2, SIDE // 2], start)
     assert np.allclose(np.diff(around[..., 0], axis=1), 0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from digitforge.data import DataSet, Digits
-from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, OutputError, RunError
+from digitforge.errors import DataError, DigitforgeError, DivergenceError, InterruptionError, OutputError, RunError
 from digitforge.forge import Forge
 from digitforge.runs import RunFolder
 from digitforge.training import together as together_module
@@ -212,6 +212,19 @@ def test_a_full_disk_at_the_end_of_one_names_it_and_says_what_is_kept(
     assert RunFolder(tmp_path / "cat").is_finished
     monkeypatch.setattr(train_module, "finish", hasten)
     assert trained(tmp_path).finished == ["cat", "dog", "owl"]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_runs_whose_data_have_moved_go_on_with_the_same_images_and_no_others(tmp_path: Path) -> None:
+    with pytest.raises(InterruptionError):
+        trained(tmp_path, listener=Listener(5 * BATCH, lambda: signal.raise_signal(signal.SIGTERM)))
+    members = [Member(name, RunFolder(tmp_path / name), Listener()) for name in NAMES]
+    data, others = animals(), animals(150)
+    with pytest.raises(DataError, match="holds other images or labels"):
+        train_together(RECIPE, replace(others, name="moved"), members)
+    train_together(RECIPE, replace(data, name="moved"), members)
+    assert {member.folder.read_recipe().data.name for member in members} == {"moved"}
+    assert all(member.folder.is_finished for member in members)
 
 
 def test_too_small_a_memory_is_told_with_the_way_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -78,8 +79,9 @@ def study_claims(
     places = [named, *known, folder.runs]
     settings["places"] = sorted(str(place) for place in places[:-1] if place.is_dir())
     read = {role: need for role, need in _needs(chosen).items() if not need.is_trained}
-    there = {one.role for one in plan_runs(read, data, data_set, extent, places)}
-    needs = _needs([claim for claim in chosen if not set(claim.roles) & (read.keys() - there)])
+    there = Counter(one.role for one in plan_runs(read, data, data_set, extent, places))
+    lacking = {role for role in read if there[role] < extent.seeds}
+    needs = _needs([claim for claim in chosen if not lacking & set(claim.roles)])
     told = [claim for claim in CLAIMS if claim.key in before.get("keys", [])]
     further = {role: need for role, need in _needs([*chosen, *told]).items() if role not in needs}
     if extent.quick_images is None:  # a stand-in is another one wherever others are asked for beside it

@@ -88,10 +88,13 @@ class Crew:
                 message = _death(worker, code, self.job.way_on)
             yield worker, message
 
-    def stop(self) -> None:
-        """Ask every worker to save its state and end; on Windows, where this would kill it, Ctrl-C has done so."""
+    def stop(self, is_heard: bool) -> None:
+        """Ask every worker to save its state and end.
+
+        On Windows that kills it, which costs what came after its last checkpoint; not where Ctrl-C `is_heard` by all.
+        """
         for worker in self._workers.values():
-            if os.name != "nt":
+            if os.name != "nt" or not is_heard:
                 worker.process.terminate()
             worker.hand([])
 
@@ -130,7 +133,7 @@ def train_all(
     while crew.is_there:
         if not is_stopping and (failure or interruption.asked):
             is_stopping = True
-            crew.stop()
+            crew.stop(is_heard=interruption.asked is not None)
         for worker, message in crew.heard():
             if isinstance(message, Failed):
                 worker.may_go, failure = True, failure or message

@@ -79,7 +79,7 @@ def train_specialists(
         raise RunError("--resume needs to know which job: name its folder with --out")
     saved = saved_recipe(folder, resume)
     asked = ask(recipe, settings, saved, folder)
-    if saved is not None and folder is not None and folder.is_finished:
+    if saved is not None and folder is not None and folder.is_finished and asked == saved:
         return folder
     data_set = data if isinstance(data, DataSet) else load_data(asked.data.name, progress=progress)
     asked = with_labels(asked, data_set)
@@ -87,9 +87,13 @@ def train_specialists(
         folder = choose_folder(folder, asked, resume)
     runs = {name: folder.run(data_set.train.label_of(name), name) for name in asked.data.digits}
     check_same_images(folder, saved, runs, data_set)
+    if folder.is_finished:
+        return folder
     job = Job(asked, data if isinstance(data, DataSet) else None)
     try:
         with held(folder.path), _forgotten_unless_begun(folder, runs):
+            if saved is not None and asked != saved:
+                folder.create(asked)
             if not all(run.is_finished for run in runs.values()):
                 train_runs(job, runs, folder, workers, watcher, at_once, data_set.notes)
             finish(folder, {data_set.train.label_of(name): run for name, run in runs.items()})
@@ -188,7 +192,7 @@ def train_runs(
     notes: sentences for who watches.
     """
     tasks = [Task(name, run) for name, run in runs.items() if not run.is_finished]
-    is_known = folder.recipe.is_file() and folder.read_recipe().data == job.recipe.data
+    is_known = folder.recipe.is_file()
 
     def hear(message: Message) -> None:
         nonlocal is_known
@@ -233,7 +237,9 @@ def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> Card:
     drop_parts(folder.path)
     cards = {label: Card.from_json(open_onnx(run.model).card) for label, run in runs.items()}
     models = {label: run.model.read_bytes() for label, run in runs.items()}
-    card = set_card(cards, folder.read_recipe().model_dump(mode="json", exclude_none=True))
+    recipe = folder.read_recipe()
+    card = set_card(cards, recipe.model_dump(mode="json", exclude_none=True))
+    card = replace(card, data=replace(card.data, name=recipe.data.name))  # whose place some runs knew before they moved
     write_set(folder.model, card, models)
     forge = Forge.load(folder.model)
     if forge.classifier is not None:

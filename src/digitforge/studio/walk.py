@@ -12,7 +12,7 @@ from digitforge.studio.bounds import WalkWish
 
 SIDE = 7  # images along each side of what is seen at once; the middle one is where the walker stands
 _PLANE = 2  # numbers of a latent that make a plane, with no sphere in it
-_WALL = 3.0  # of a plane of normal latents: few lie further out
+_WALL = 3.0  # of a plane of normal latents: few lie further out, and then the wall stands there
 
 
 def see(forge: Forge, wish: WalkWish) -> tuple[Digits, Latents]:
@@ -40,7 +40,8 @@ def surroundings(start: NDArray[np.float32], wish: WalkWish, distribution: str) 
     if is_normal and len(base) > _PLANE:
         places = np.cos(y) * (np.cos(x) * base + np.sin(x) * right) + np.sin(y) * down
     else:
-        places = _folded(base + x * right + y * down, _WALL if is_normal else 1.0)
+        walls = np.maximum(_WALL, np.abs(base)) if is_normal else np.ones_like(base)
+        places = _folded(base + x * right + y * down, walls)
     latents: Latents = places.reshape(SIDE * SIDE, -1).astype(np.float32)
     return latents
 
@@ -56,7 +57,7 @@ def _directions(base: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     return directions
 
 
-def _folded(places: NDArray[np.float64], wall: float) -> NDArray[np.float64]:
-    """Numbers thrown back from walls at either side of 0 as often as it takes."""
-    places = np.abs((places / wall - 1) % 4 - 2) - 1
-    return wall * places
+def _folded(places: NDArray[np.float64], walls: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers [..., Z] thrown back, as often as it takes, from walls [Z] at either side of 0."""
+    folded: NDArray[np.float64] = walls * (np.abs((places / walls - 1) % 4 - 2) - 1)
+    return folded

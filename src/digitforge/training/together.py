@@ -14,6 +14,7 @@ from digitforge.data import DataSet
 from digitforge.errors import DigitforgeError, InterruptionError
 from digitforge.holding import held
 from digitforge.recipe import Recipe
+from digitforge.resuming import new_place_of_data
 from digitforge.runs import RunFolder
 from digitforge.training.budget import images_in
 from digitforge.training.compute import start_fabric
@@ -191,7 +192,11 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
 def _planned(recipe: Recipe, data: DataSet, member: Member) -> Plan:
     folder = member.folder
     saved = folder.read_recipe() if folder.recipe.is_file() else None
-    asked = (saved or recipe).with_settings({"data.name": data.name, "data.digits": [member.name]})
+    place: dict[str, object] = {"data.name": data.name}
+    if saved is None:
+        asked = recipe.with_settings(place | {"data.digits": [member.name]})
+    else:
+        asked = saved.with_settings(new_place_of_data(saved, place))
     return planned(asked, data, saved, folder, resume=True)
 
 
