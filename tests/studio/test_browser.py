@@ -249,8 +249,29 @@ def test_the_list_of_runs_keeps_the_focus(page: sync_api.Page, studio: Studio) -
     assert page.evaluate("document.activeElement.closest('#runs') !== null")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_sticks_out_at_the_side(page: sync_api.Page, studio: Studio, width: int) -> None:
+def test_a_field_that_is_wrong_is_shown_though_its_part_is_closed(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#train")
+    summary = page.get_by_text("More", exact=True)
+    summary.click()
+    page.fill("#run-name", "My Run")
+    summary.click()
+    assert not page.is_visible("#run-name")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_selector("#run-name:visible")
+
+
+def test_a_run_that_is_watched_is_watched_again(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#train/half")
+    wait_for(page, "() => document.querySelector('#run-title')?.innerText === 'half'")
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("link", name="Train").click()
+    page.wait_for_selector("#train:not([inert])")
+    assert page.inner_text("#run-title") == "half"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_sticks_out_at_the_side(page: sync_api.Page, studio: Studio, runs: Path, width: int) -> None:
+    shutil.copytree(runs / "tiny-5", runs / f"w{'i' * 30}dename")
     page.set_viewport_size({"width": width, "height": 800})
     for view, there in {
         "train": "#runs a",

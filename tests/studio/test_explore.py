@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from tiles import cut
 
 from digitforge.data.catalogue import Entry
 from digitforge.forge import Forge
 from digitforge.onnx_file import open_onnx
+from digitforge.studio import models as models_module
 from digitforge.studio import opinion as opinion_module
 from digitforge.studio.bounds import DRAWING_SIDE
+from tiles import cut
 from tiny_runs import tiny_data
 
 
@@ -43,6 +44,13 @@ def test_the_model_in_the_package_has_no_discriminator(client: TestClient) -> No
     assert "scores" not in client.get("/api/walk?digit=3").json()
     assert client.get("/api/judges").json() == ["tiny-5"]
     assert "comes without" in client.get("/api/judges/pretrained/scale").json()["error"]
+
+
+def test_a_model_of_other_images_judges_no_drawings(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.get("/api/models/tiny-5").json()["judges_drawings"]
+    monkeypatch.setattr(models_module, "DRAWING_SHAPE", (3, 32, 32))
+    assert not client.get("/api/models/tiny-5").json()["judges_drawings"]
+    assert client.get("/api/judges").json() == []
 
 
 def test_a_way_leads_from_one_digit_to_the_other(client: TestClient, trained: Path) -> None:

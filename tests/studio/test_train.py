@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -12,9 +13,13 @@ from fastapi.testclient import TestClient
 
 from digitforge.holding import held
 from digitforge.runs import RunFolder
+from digitforge.studio import telling
+from digitforge.studio.app import create_app
 from digitforge.studio.rooms import SEATS
 from digitforge.studio.routes import train as train_routes
 from drawn_runs import grey_sheet, stats_line, write_run
+
+from .conftest import ADDRESS
 
 
 def test_choices_are_what_there_is(client: TestClient) -> None:
@@ -84,6 +89,43 @@ def test_no_other_file_is_reached(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code in (400, 404, 422)
     assert "studio" not in answer.text.replace("digitforge studio", "")
+
+
+def test_a_run_in_the_list_is_read_again_where_something_has_changed(
+    client: TestClient, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    plain = telling.tell_briefly
+    monkeypatch.setattr(telling, "tell_briefly", lambda *of: read.append(of[2]) or plain(*of))
+    first = client.get("/api/runs").json()
+    assert client.get("/api/runs").json() == first
+    assert sorted(read) == ["half", "tiny-5"]
+    RunFolder(runs / "half").sample(400).write_bytes(RunFolder(runs / "half").sample(300).read_bytes())
+    told = {run["name"]: run for run in client.get("/api/runs").json()}
+    assert told["half"]["images"] == 400
+    assert read[2:] == ["half"]
+    shutil.rmtree(runs / "half")
+    assert [run["name"] for run in client.get("/api/runs").json()] == ["tiny-5"]
+
+
+def test_a_folder_that_was_removed_is_an_empty_one(client: TestClient, runs: Path) -> None:
+    shutil.rmtree(runs)
+    assert client.get("/api/runs").json() == []
+    assert client.get("/api/models").json() == ["pretrained"]
+
+
+def test_what_nobody_foresaw_is_said_on_the_page_and_in_full_on_the_terminal(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError(f"no luck with {runs}/half")
+
+    monkeypatch.setattr("digitforge.studio.routes.train.tell_all", fail)
+    with TestClient(create_app(runs), base_url=ADDRESS, raise_server_exceptions=False) as client:
+        answer = client.get("/api/runs")
+    assert answer.status_code == 500
+    assert "an unexpected ValueError (no luck with half)" in answer.json()["error"]
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_errors_tell_no_place_on_this_machine(client: TestClient, runs: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from digitforge.errors import DigitforgeError, UserError
+from digitforge.errors import DigitforgeError, UserError, in_a_line
 from digitforge.studio.bounds import MAX_BODY
 from digitforge.studio.desk import BusyError, Desk
 from digitforge.studio.guard import LOOPBACK, Guard
@@ -60,6 +61,7 @@ def create_app(
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     app.add_exception_handler(DigitforgeError, _say_error)
     app.add_exception_handler(RequestValidationError, _say_bound)
+    app.add_exception_handler(Exception, _say_fault)
     app.add_middleware(Guard, names=names, is_open=is_open)
     return app
 
@@ -70,6 +72,13 @@ async def _say_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, BusyError):
         return JSONResponse({"error": sentence}, 503, headers=_RETRY)
     return JSONResponse({"error": sentence}, 400 if isinstance(error, UserError) else 500)
+
+
+async def _say_fault(request: Request, error: Exception) -> JSONResponse:
+    """What nobody foresaw: in a sentence on the page, and in full on the terminal."""
+    traceback.print_exception(error)
+    sentence = rooms_of(request).shelf.without_places(f"the studio met {in_a_line(error)}")
+    return JSONResponse({"error": sentence}, 500)
 
 
 async def _say_bound(_: Request, error: Exception) -> JSONResponse:

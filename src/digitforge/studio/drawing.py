@@ -13,6 +13,7 @@ from digitforge.data.digits import Images
 from digitforge.errors import UserError
 from digitforge.studio.bounds import DRAWING_SIDE
 
+DRAWING_SHAPE = (1, 28, 28)  # what the networks see of a drawing: channels, height and width
 _SIDE, _BOX = 28, 20  # pixels; LeCun et al. 1998: fitted into 20x20 and placed by the centre of mass in 28x28
 _INK = 32  # grey levels below which a pixel is paper
 _LEAST = 12  # pixels of ink, fewer of which are a slip of the pen

@@ -12,6 +12,7 @@ from digitforge.errors import DigitforgeError, RunError
 from digitforge.forge import PRETRAINED as PRETRAINED_PATH
 from digitforge.forge import Forge
 from digitforge.studio.bounds import PRETRAINED
+from digitforge.studio.drawing import DRAWING_SHAPE
 from digitforge.studio.opinion import Judge, load_judge
 from digitforge.studio.shelf import Shelf
 
@@ -35,7 +36,7 @@ class Models:
         """The discriminator of a run. Raises RunError where it left none."""
         if name == PRETRAINED:
             raise RunError("the model in the package comes without its discriminator; train a run to have one")
-        if name not in self._shelf.judged():
+        if not self._shelf.is_judged(name):
             raise RunError(f"{name} has no discriminator yet: a run leaves it when it has finished")
         folder = self._shelf.run(name)
         recipe = folder.read_recipe()
@@ -49,6 +50,13 @@ class Models:
             return False
         return True
 
+    def judges_of_drawings(self) -> list[str]:
+        """Runs whose discriminator can be asked about a digit drawn by hand, the newest first; of the newest, some."""
+        return [name for name in self._shelf.judged()[:_KEPT] if self.has_judge(name) and self._fits_paper(name)]
+
+    def _fits_paper(self, name: str) -> bool:
+        return self.forge(name).card.shape == DRAWING_SHAPE
+
     def describe(self, name: str) -> dict[str, Any]:
         """What the page needs to know of a model."""
         forge = self.forge(name)
@@ -61,7 +69,7 @@ class Models:
             "is_told": forge.is_told,
             "can_blend": forge.can_blend,
             "can_choose": forge.is_told or forge.classifier is not None,
-            "has_judge": self.has_judge(name),
+            "judges_drawings": self.has_judge(name) and self._fits_paper(name),
         }
 
     def _kept_or_new(self, path: Path, load: Callable[[Path], Loaded]) -> Loaded:

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from digitforge.studio.desk import Desk
 from digitforge.studio.models import Models
 from digitforge.studio.shelf import Shelf
+from digitforge.studio.telling import Kept
 from digitforge.studio.trainings import Trainings
 
 SEATS = 32  # pages that watch a run at once; each looks at a few files, some times a second
@@ -25,6 +26,7 @@ class Rooms:
     trainings: Trainings
     desk: Desk
     models: Models
+    told: Kept = field(default_factory=dict)  # of the runs in the list
     closing: Event = field(default_factory=Event)  # set when the studio ends, so that streams end of themselves
     seats: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SEATS))
 

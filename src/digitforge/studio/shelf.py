@@ -62,8 +62,12 @@ class Shelf:
 
     def judged(self) -> list[str]:
         """The finished runs, whose discriminators lie there, the newest first."""
-        runs = {name: RunFolder(self.path / name) for name in self.models()}
-        return [name for name, run in runs.items() if run.is_finished and run.discriminator.is_file()]
+        return [name for name in self.models() if self.is_judged(name)]
+
+    def is_judged(self, name: str) -> bool:
+        """Whether a model is a finished run's, whose discriminator lies there."""
+        run = RunFolder(self.model(name).parent)
+        return run.is_finished and run.discriminator.is_file()
 
     def free_name(self, wanted: str) -> str:
         """The name, numbered if it is taken, or that of the model in the package."""
@@ -111,6 +115,8 @@ class Shelf:
         make_folder(self.own)
 
     def _folders(self) -> list[Path]:
+        if not self.path.is_dir():  # it was removed while the studio was open
+            return []
         return [path for path in self.path.iterdir() if _is_name(path.name) and self._holds(path)]
 
     def _holds(self, path: Path) -> bool:

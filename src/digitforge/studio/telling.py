@@ -16,6 +16,8 @@ from digitforge.studio.process import Worker, last_words
 from digitforge.studio.shelf import Shelf
 from digitforge.studio.trainings import Trainings
 
+Kept = dict[str, tuple[object, dict[str, Any]]]  # by run: a stamp, and what was told then
+
 SHOWN = (
     "loss.discriminator",
     "loss.generator",
@@ -51,6 +53,18 @@ def tell(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any]:
     return told
 
 
+def tell_all(shelf: Shelf, trainings: Trainings, kept: Kept) -> list[dict[str, Any]]:
+    """All runs as a list shows them, the newest first; kept: what was told of each, for as long as its stamp stays."""
+    names = shelf.names()
+    for name in names:
+        now = stamp(shelf, trainings, name)
+        if kept.get(name, (None, {}))[0] != now:
+            kept[name] = now, tell_briefly(shelf, trainings, name)
+    for name in kept.keys() - set(names):
+        kept.pop(name, None)
+    return [kept[name][1] for name in names if name in kept]
+
+
 def tell_briefly(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any]:
     """A run as a list shows it."""
     folder, worker = shelf.run(name), trainings.worker(name)
@@ -82,7 +96,8 @@ def tell_briefly(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any
 def stamp(shelf: Shelf, trainings: Trainings, name: str) -> tuple[object, ...]:
     """Something that changes when there is anything new to tell of a run; cheap."""
     folder, worker = shelf.run(name), trainings.worker(name)
-    files = (folder.recipe, folder.stats, folder.hashes, shelf.log(name), folder.sample(0).parent)
+    files = [folder.recipe, folder.stats, folder.hashes, folder.sample(0).parent]
+    files += [shelf.log(name), shelf.stopped_model(name)]
     is_pausing = worker is not None and trainings.is_pausing(worker)
     return (worker, is_pausing, _is_fresh(folder), is_held(folder.path), *(_changed(path) for path in files))
 

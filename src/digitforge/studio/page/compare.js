@@ -7,7 +7,7 @@ const MOST = 6; // runs, as the server allows
 const FIRST = 2; // chosen when the view is opened
 const MARGIN = 48; // pixels under the report
 const PROMISE = "The page of digitforge compare --no-measure: with the figures that the models carry.";
-const UNDRAWN = "the report could not be drawn; look at what digitforge studio says in its terminal.";
+const UNDRAWN = "the report could not be drawn; see whether digitforge studio still runs in its terminal.";
 
 let isBuilt = false;
 
@@ -19,6 +19,7 @@ export async function openCompare() {
   fillChips(at("comparable"), "checkbox", "run", runs.map((name) => [name, name]), before.length ? before : runs.slice(0, FIRST));
   at("compare-hint").textContent = runs.length ? PROMISE : "There are no runs yet: train one first.";
   at("choose-runs").querySelector("button").disabled = !runs.length;
+  fit(); // it may have come while another view was shown
 }
 
 function build() {
@@ -71,5 +72,5 @@ function refusal(text) {
 function fit() {
   const report = at("report");
   const body = report.contentDocument?.body;
-  if (!report.hidden && body) report.style.height = `${Math.ceil(body.getBoundingClientRect().height) + MARGIN}px`;
+  if (!at("compare").hidden && !report.hidden && body) report.style.height = `${Math.ceil(body.getBoundingClientRect().height) + MARGIN}px`;
 }

@@ -54,6 +54,16 @@ export function showTrouble(sentence) {
   box.textContent = sentence ? sentence[0].toUpperCase() + sentence.slice(1) : "";
 }
 
+/** Has a button do nothing for now, and keep the focus; whether it was awake. */
+export function rest(button) {
+  if (button.getAttribute("aria-disabled")) return false;
+  button.setAttribute("aria-disabled", "true");
+  return true;
+}
+
+/** Has a button do again what it does. */
+export const wake = (button) => button.removeAttribute("aria-disabled");
+
 /** A seed that chance chose, short enough to be noted down. */
 export const anySeed = () => Math.floor(Math.random() * 100000);
 
@@ -63,6 +73,24 @@ export function whenQuiet(act, milliseconds = 120) {
   return () => {
     clearTimeout(timer);
     timer = setTimeout(act, milliseconds);
+  };
+}
+
+/** A function that works once at a time; while it does, it only remembers that it was called again. */
+export function onceAtATime(work) {
+  let [isAtWork, isAsked] = [false, false];
+  return async () => {
+    isAsked = true;
+    if (isAtWork) return;
+    isAtWork = true;
+    try {
+      while (isAsked) {
+        isAsked = false;
+        await work();
+      }
+    } finally {
+      isAtWork = false;
+    }
   };
 }
 

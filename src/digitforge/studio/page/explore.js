@@ -1,7 +1,7 @@
 // The view Explore: walk through latents, go between two digits, and ask the discriminator.
 
 import { ask } from "./api.js";
-import { anySeed, at, fillSelect, make, newestOnly, showTrouble, whenQuiet } from "./dom.js";
+import { anySeed, at, fillSelect, make, newestOnly, onceAtATime, showTrouble, whenQuiet } from "./dom.js";
 import { openEye, saidOpinion } from "./eye.js";
 import { chooseModel } from "./models.js";
 import { cut, tilesOf } from "./tiles.js";
@@ -13,8 +13,6 @@ let model = null;
 let isBuilt = false;
 let place = { x: 0, y: 0, seed: 0 };
 let ways = { seed: 0, answer: null };
-let isLooking = false;
-let isAsked = false; // to look once more
 
 /** Shows the view, with the model that the address names. */
 export async function openExplore(wanted) {
@@ -79,18 +77,7 @@ function step(right, down) {
 }
 
 /** Looks around; while an answer is awaited only the newest place is remembered, as a held key asks for many. */
-async function look() {
-  isAsked = true;
-  if (isLooking) return;
-  isLooking = true;
-  while (isAsked) {
-    isAsked = false;
-    await lookAround();
-  }
-  isLooking = false;
-}
-
-const lookAround = newestOnly(async (signal) => {
+const look = onceAtATime(newestOnly(async (signal) => {
   const wish = { model: model.name, digit: at("walk-digit").value || null, stride: at("stride").value, ...place };
   const answer = await ask("walk", wish, signal);
   const middle = (answer.count - 1) / 2;
@@ -106,7 +93,7 @@ const lookAround = newestOnly(async (signal) => {
   at("walk-hint").textContent = answer.scores
     ? `The bar under each drawing is the discriminator’s opinion: the longer, the more real. ${saidOpinion(answer.scores[middle], answer.probabilities?.[middle])}`
     : "The discriminator’s opinion of each drawing is shown for runs of your own that have finished.";
-});
+}));
 
 /** The opinion of one drawing, as long as its share between the least and the most real one here, or as its chance. */
 function bar(answer, number) {

@@ -15,11 +15,10 @@ let hasInk = false;
 /** Readies the paper for a model's discriminator, or for the newest run's where the model has none of its own. */
 export async function openEye(model) {
   if (!isBuilt) build();
-  const judges = await ask("judges");
-  run = model.has_judge ? model.name : judges[0] ?? "";
+  run = model.judges_drawings ? model.name : (await ask("judges"))[0] ?? "";
   at("borrow").hidden = !run;
   if (!run) {
-    sayInstead("There is no discriminator to ask yet. Every run leaves one when it has finished: train one, then come back.");
+    sayInstead("There is no discriminator to ask yet. Every run on grey digits of 28 by 28 leaves one when it has finished: train one, then come back.");
   } else if (hasInk) judge();
   else sayInstead(`The discriminator of ${run} waits for a digit.`);
 }
@@ -147,7 +146,8 @@ function scale(answer) {
     const band = make("i", { className: `band ${colour}` });
     band.style.left = `${at100(from)}%`;
     band.style.width = `${Math.max(at100(to) - at100(from), 1)}%`;
-    return make("div", { className: "line" }, make("span", { textContent: title }), make("span", { className: "track" }, band, needle(at100(answer.score))));
+    const words = `${title}: eight in ten from ${from.toFixed(2)} to ${to.toFixed(2)}; yours: ${answer.score.toFixed(2)}`;
+    return make("div", { className: "line", role: "img", "aria-label": words }, make("span", { textContent: title }), make("span", { className: "track" }, band, needle(at100(answer.score))));
   });
   return make("div", { className: "scale" }, make("p", { className: "hint", textContent: "Your score, the line, among the usual ones (eight in ten lie within a band):" }), ...rows);
 }
@@ -167,5 +167,7 @@ function byLabel(answer) {
     column.style.height = `${8 + (92 * (score - low)) / Math.max(high - low, 1e-9)}%`;
     return make("span", { className: label === answer.asked_as ? "told" : "", title: `${label}: ${score.toFixed(2)}` }, make("span", { className: "room" }, column), label);
   });
-  return make("div", {}, make("p", { className: "hint", textContent: "How real it looks to it as each digit:" }), make("div", { className: "columns" }, ...columns));
+  const words = answer.by_label.map(({ label, score }) => `as ${label} ${score.toFixed(2)}`).join(", ");
+  return make("div", {}, make("p", { className: "hint", textContent: "How real it looks to it as each digit:" }),
+    make("div", { className: "columns", role: "img", "aria-label": words }, ...columns));
 }

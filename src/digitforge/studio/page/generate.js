@@ -1,9 +1,11 @@
 // The view Generate: digits and numbers from a model, to look at and to take away.
 
 import { address, ask } from "./api.js";
-import { anySeed, at, chosenChips, fillChips, newestOnly, said, showTrouble, whenQuiet } from "./dom.js";
+import { anySeed, at, chosenChips, fillChips, newestOnly, onceAtATime, said, showTrouble, whenQuiet } from "./dom.js";
 import { chooseModel, saidModel } from "./models.js";
 import { tilesOf } from "./tiles.js";
+
+const FEW = 26; // labels that a sentence lists
 
 let model = null;
 let isBuilt = false;
@@ -16,12 +18,13 @@ export async function openGenerate(wanted) {
 
 function build() {
   isBuilt = true;
-  const soon = whenQuiet(redraw);
-  for (const id of ["count", "variety", "seed"]) at(id).addEventListener("input", soon);
-  at("digits").addEventListener("change", soon);
+  const [soon, digitsSoon, numberSoon] = [redraw, redrawDigits, drawNumber].map((draw) => whenQuiet(draw));
+  for (const id of ["variety", "seed"]) at(id).addEventListener("input", soon);
+  at("count").addEventListener("input", digitsSoon);
+  at("digits").addEventListener("change", digitsSoon);
   at("number").addEventListener("input", () => {
     at("number").value = at("number").value.replace(/[^0-9]/g, "");
-    soon();
+    numberSoon();
   });
   at("another").addEventListener("click", () => {
     at("seed").value = anySeed();
@@ -49,14 +52,19 @@ async function take(wanted) {
 }
 
 function redraw() {
-  at("count-said").value = at("count").value;
   at("variety-said").value = Number(at("variety").value).toFixed(2);
   at("variety-hint").textContent = saidVariety(Number(at("variety").value));
-  drawDigits();
+  redrawDigits();
   drawNumber();
 }
 
-const drawDigits = newestOnly(async (signal) => {
+function redrawDigits() {
+  at("count-said").value = at("count").value;
+  drawDigits();
+}
+
+// What was asked for is drawn, even if nobody waits for it any more: so nothing is asked before the last answer is there.
+const drawDigits = onceAtATime(newestOnly(async (signal) => {
   const [digit] = chosenChips(at("digits"));
   const wish = { model: model.name, digit: digit || null, count: at("count").value, ...chance() };
   for (const kind of ["png", "npz", "zip"]) at(`take-${kind}`).href = address(`digits.${kind}`, wish);
@@ -65,9 +73,9 @@ const drawDigits = newestOnly(async (signal) => {
   at("drawn").setAttribute("aria-label", `Drawn digits: ${answer.labels.join(" ")}`);
   const picked = answer.drawn > answer.count ? ` Of ${said(answer.drawn)} drawings, those that a classifier read as ${digit}.` : "";
   at("drawn-hint").textContent = `${said(answer.count)} digits from seed ${wish.seed}.${picked}`;
-});
+}));
 
-const drawNumber = newestOnly(async (signal) => {
+const drawNumber = onceAtATime(newestOnly(async (signal) => {
   const text = at("number").value;
   if (!text) {
     offer(at("take-number"), "");
@@ -80,7 +88,7 @@ const drawNumber = newestOnly(async (signal) => {
   if (unknown.length) {
     offer(at("take-number"), "");
     at("written").replaceChildren();
-    at("number-hint").textContent = known.length ? `This model draws ${known.join(", ")}, and no ${unknown[0]}.` : "This model can’t be asked for a digit.";
+    at("number-hint").textContent = known.length ? `This model draws ${listed(known)}, and no ${unknown[0]}.` : "This model can’t be asked for a digit.";
     return;
   }
   const wish = { model: model.name, text, ...chance() };
@@ -89,7 +97,7 @@ const drawNumber = newestOnly(async (signal) => {
   at("written").replaceChildren(...tilesOf(answer));
   at("written").setAttribute("aria-label", `${text} in drawn digits`);
   at("number-hint").textContent = "";
-});
+}));
 
 /** Has a link lead somewhere, or nowhere by mouse and keyboard alike. */
 function offer(link, href) {
@@ -101,6 +109,9 @@ function offer(link, href) {
     link.setAttribute("aria-disabled", "true");
   }
 }
+
+/** Labels as a sentence names them: all of a few, of many the ends. */
+const listed = (labels) => (labels.length > FEW ? `${said(labels.length)} labels, ${labels[0]} to ${labels.at(-1)}` : labels.join(", "));
 
 const chance = () => ({ seed: at("seed").value || "0", variety: at("variety").value });
 

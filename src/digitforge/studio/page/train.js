@@ -1,7 +1,7 @@
 // The view Train: begin a run, see all runs, and watch one.
 
 import { ask, tell } from "./api.js";
-import { at, chosenChips, fillChips, fillSelect, make, saidImages, showTrouble } from "./dom.js";
+import { at, chosenChips, fillChips, fillSelect, make, rest, saidImages, showTrouble, wake } from "./dom.js";
 import { recheck, unwatch, watch } from "./watched.js";
 
 const LENGTHS = [["15", "15 s"], ["60", "1 min"], ["300", "5 min"], ["900", "15 min"], ["3600", "1 h"], ["", "as the recipe says"]];
@@ -16,6 +16,7 @@ let filling = null; // the promise of a form that is filled
 let turn = 0; // of the view being shown: only the newest counts
 let watched = "";
 let listed = ""; // the runs as they were last told
+let isAway = false; // whether the list could not be had
 
 /** Shows the view, with a run to watch if the address names one. */
 export async function openTrain(run) {
@@ -28,7 +29,8 @@ export async function openTrain(run) {
   });
   const runs = await listRuns();
   if (mine !== turn) return;
-  const chosen = runs.find((each) => each.name === run) ?? runs[0];
+  const named = (name) => runs.find((each) => each.name === name);
+  const chosen = named(run) ?? named(watched) ?? runs[0];
   watched = chosen?.name ?? "";
   mark();
   if (chosen) watch(chosen.name, listRuns);
@@ -46,10 +48,27 @@ async function fillForm() {
   });
   at("data").addEventListener("change", explain);
   at("new-run").addEventListener("submit", begin);
+  at("new-run").addEventListener("invalid", (event) => { // else a browser says nothing of a field in a closed part
+    const part = event.target.closest("details");
+    if (part) part.open = true;
+  }, true);
   explain();
-  setInterval(() => {
-    if (!at("train").hidden && !document.hidden) listRuns().catch(() => {});
-  }, REFRESH);
+  setTimeout(look, REFRESH);
+}
+
+/** Looks at the list of runs now and then, the next time a while after the answer. */
+async function look() {
+  if (!at("train").hidden && !document.hidden) {
+    try {
+      await listRuns();
+      if (isAway) showTrouble("");
+      isAway = false;
+    } catch (error) {
+      isAway = true;
+      showTrouble(error.message);
+    }
+  }
+  setTimeout(look, REFRESH);
 }
 
 const chosenRecipe = () => choices.recipes.find((each) => each.name === at("recipe").value);
@@ -68,7 +87,7 @@ function explain() {
 async function begin(event) {
   event.preventDefault();
   const button = event.submitter ?? event.target.querySelector("button[type=submit]");
-  button.disabled = true;
+  if (!rest(button)) return;
   const [seconds] = chosenChips(at("lengths"));
   const wish = {
     recipe: at("recipe").value,
@@ -87,7 +106,7 @@ async function begin(event) {
   } catch (error) {
     showTrouble(error.message);
   } finally {
-    button.disabled = false;
+    wake(button);
   }
 }
 

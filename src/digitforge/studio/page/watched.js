@@ -1,8 +1,8 @@
 // The run that is watched: its picture growing from noise to digits, its curves, and what it says of itself.
 
-import { address, ask, tell } from "./api.js";
+import { address, ask, AWAY, tell } from "./api.js";
 import { chart, key } from "./charts.js";
-import { at, make, said, saidImages, saidTime, showTrouble } from "./dom.js";
+import { at, make, rest, said, saidImages, saidTime, showTrouble, wake } from "./dom.js";
 import { pill } from "./train.js";
 
 const FILM_STEP = 260; // milliseconds a picture when a run's history is played
@@ -21,7 +21,11 @@ const WAITING = {
   stopping: "Making a model of what was learned so far.",
   elsewhere: "Another program trains this run; it can be watched here, and steered there.",
 };
-const AWAY = "the studio does not answer. What trains goes on; start digitforge studio again to see it.";
+const ENDED = {
+  finished: "It has finished, and its model is measured.",
+  stopped: "It was stopped before its end, and has a model of what it had learned.",
+  paused: "It is paused: all of it is saved, and it can go on.",
+};
 const CROWDED = "too many pages watch at once; close one, and reload this one.";
 
 let source = null; // the stream of events that is listened to
@@ -29,6 +33,7 @@ let name = "";
 let run = null; // as it was last told
 let shown = null; // images of the sheet that is looked at; null: always the newest
 let film = 0; // the timer of a history that plays
+let isLoading = false; // whether a picture is on its way
 let changed = () => {};
 let isAway = false; // whether the page says so
 
@@ -53,7 +58,7 @@ export function unwatch() {
   clearInterval(film);
   if (isAway) showTrouble("");
   isAway = false;
-  [source, name, run, shown, film] = [null, "", null, null, 0];
+  [source, name, run, shown, film, isLoading] = [null, "", null, null, 0, false];
   at("watched").replaceChildren(
     make("div", { className: "card empty" },
       make("h2", { textContent: "Nothing is being trained yet" }),
@@ -103,12 +108,12 @@ document.addEventListener("visibilitychange", () => {
 function build() {
   at("watched").replaceChildren(
     make("div", { className: "card" },
-      make("div", { className: "title" }, make("h2", { id: "run-title", textContent: name }), make("span", { id: "run-pill" }), make("div", { id: "run-buttons", className: "row" })),
+      make("div", { className: "title" }, make("h2", { id: "run-title", tabIndex: -1, textContent: name }), make("span", { id: "run-pill" }), make("div", { id: "run-buttons", className: "row" })),
       make("p", { id: "run-what", className: "hint" }),
       make("progress", { id: "run-progress", max: 1, value: 0, "aria-label": "Images seen" }),
       make("p", { id: "run-numbers", className: "numbers" }),
       make("p", { id: "run-waiting", className: "hint", role: "status" }),
-      make("p", { id: "run-problem", className: "problem", hidden: true })),
+      make("p", { id: "run-problem", className: "problem", role: "status", hidden: true })),
     make("div", { className: "stage", id: "run-stage", hidden: true },
       make("div", { className: "column" },
         make("figure", { className: "card sheet" },
@@ -135,7 +140,7 @@ function build() {
 function render() {
   at("run-pill").replaceChildren(pill(run.state));
   at("run-what").textContent = run.recipe ? `${run.recipe} on ${run.data}${run.digits.length ? `, only ${run.digits.join(", ")}` : ""}, seed ${run.seed}. ${run.summary ?? ""}.` : "";
-  at("run-waiting").textContent = [WAITING[run.state], run.state === "starting" && run.problem].filter(Boolean).join(" ");
+  at("run-waiting").textContent = [WAITING[run.state] ?? ENDED[run.state], run.state === "starting" && run.problem].filter(Boolean).join(" ");
   at("run-problem").hidden = !run.problem || run.state === "starting";
   at("run-problem").textContent = run.problem;
   at("run-progress").value = run.total ? Math.min(1, run.images / run.total) : 0;
@@ -168,12 +173,15 @@ function renderButtons() {
   }
   const box = at("run-buttons");
   const same = [...box.children].map((each) => each.textContent).join() === buttons.map((each) => each.textContent).join();
-  if (!same) box.replaceChildren(...buttons); // else the one that has the focus would lose it
+  if (same) return; // else the one that has the focus would lose it
+  const hasFocus = box.contains(document.activeElement);
+  box.replaceChildren(...buttons);
+  if (hasFocus) (buttons[0] ?? at("run-title")).focus();
 }
 
 async function steer(verb, button) {
+  if (!rest(button)) return;
   const [mine, before] = [name, run.state];
-  button.disabled = true;
   at("run-waiting").textContent = { pause: "Saving its state …", stop: "Saving its state, then making a model …", resume: "Starting again …" }[verb];
   try {
     await tell(`runs/${mine}/${verb}`);
@@ -187,7 +195,7 @@ async function steer(verb, button) {
   } catch (error) {
     showTrouble(error.message);
   } finally {
-    button.disabled = false;
+    wake(button);
   }
   if (name === mine) listen();
 }
@@ -196,22 +204,29 @@ function renderSheet() {
   const images = shown !== null && run.sheets.includes(shown) ? shown : run.sheets.at(-1);
   const isReal = at("real").checked && run.has_real;
   const wanted = address(isReal ? `runs/${name}/real.png` : `runs/${name}/sheets/${images}.png`);
-  const picture = at("sheet");
-  if (picture.dataset.wanted !== wanted) {
-    picture.dataset.wanted = wanted;
-    const next = new Image(); // shown when it is there, so that nothing flickers
-    next.onload = () => {
-      if (picture.dataset.wanted === wanted) picture.src = next.src;
-    };
-    next.src = wanted;
-  }
-  picture.alt = isReal ? "Real digits in the same layout" : `What the generator drew after ${said(images)} images`;
   at("when").max = run.sheets.length - 1;
   at("when").value = run.sheets.indexOf(images);
   at("when").setAttribute("aria-valuetext", `after ${said(images)} images`);
-  at("sheet-caption").textContent = isReal
-    ? "Real digits that it learns from: what the discriminator holds the drawings against."
-    : `After ${said(images)} images. The random numbers behind each place stay the same: what changes is what the generator makes of them.`;
+  const picture = at("sheet");
+  if (picture.dataset.wanted === wanted) return;
+  picture.dataset.wanted = wanted;
+  isLoading = true;
+  const next = new Image(); // shown when it is there, so that nothing flickers
+  next.onload = () => {
+    if (picture.dataset.wanted !== wanted) return;
+    isLoading = false;
+    picture.src = next.src;
+    picture.alt = isReal ? "Real digits in the same layout" : `What the generator drew after ${said(images)} images`;
+    at("sheet-caption").textContent = isReal
+      ? "Real digits that it learns from: what the discriminator holds the drawings against."
+      : `After ${said(images)} images. The random numbers behind each place stay the same: what changes is what the generator makes of them.`;
+  };
+  next.onerror = () => {
+    if (picture.dataset.wanted !== wanted) return;
+    [isLoading, picture.dataset.wanted] = [false, ""]; // to be asked for again
+    at("sheet-caption").textContent = "This picture can’t be had now; the one above is another.";
+  };
+  next.src = wanted;
 }
 
 function playFilm() {
@@ -219,6 +234,7 @@ function playFilm() {
   at("real").checked = false;
   at("play").textContent = "Halt";
   film = setInterval(() => {
+    if (isLoading) return; // over a slow line the film waits for its pictures
     shown = run.sheets[place];
     renderSheet();
     place += 1;

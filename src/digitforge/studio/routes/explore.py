@@ -12,7 +12,7 @@ from digitforge.errors import UserError
 from digitforge.forge import Forge
 from digitforge.report.interpolation import draw_along, plan_route
 from digitforge.studio.bounds import PRETRAINED, BetweenWish, DrawingWish, RunName, WalkWish
-from digitforge.studio.drawing import as_mnist, read_drawing
+from digitforge.studio.drawing import DRAWING_SHAPE, as_mnist, read_drawing
 from digitforge.studio.models import Models
 from digitforge.studio.opinion import Judge
 from digitforge.studio.rooms import TheRooms
@@ -38,8 +38,8 @@ async def between(wish: Annotated[BetweenWish, Query()], rooms: TheRooms) -> dic
 
 @router.get("/judges")
 async def judges(rooms: TheRooms) -> list[str]:
-    """The runs whose discriminator can be asked, the newest first."""
-    return rooms.shelf.judged()
+    """The runs whose discriminator can be asked about a drawing, the newest first."""
+    return await rooms.desk.do(rooms.models.judges_of_drawings)
 
 
 @router.get("/judges/{name}/scale")
@@ -74,7 +74,7 @@ def _go_between(forge: Forge, wish: BetweenWish) -> dict[str, Any]:
 def _judge_drawing(models: Models, wish: DrawingWish) -> dict[str, Any]:
     forge, judge = models.forge(wish.run), models.judge(wish.run)
     image = as_mnist(read_drawing(wish.pixels))
-    if forge.card.shape != image.shape[1:]:
+    if forge.card.shape != DRAWING_SHAPE:
         raise UserError(f"{wish.run} learned from images of another size; choose a run on 28x28 grey digits")
     labels = np.asarray(forge.card.trained, np.int64)
     by_label = judge.scores(image.repeat(len(labels), 0), labels)

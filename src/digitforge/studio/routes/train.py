@@ -19,7 +19,7 @@ from digitforge.recipe import load_recipe, recipe_names
 from digitforge.studio.bounds import LONGEST, MAX_DIGITS, MAX_LETTERS, SHORTEST, RunName, TrainingWish
 from digitforge.studio.desk import BusyError
 from digitforge.studio.rooms import TheRooms
-from digitforge.studio.telling import stamp, tell, tell_briefly
+from digitforge.studio.telling import stamp, tell, tell_all
 
 router = APIRouter()
 _LOOK = 0.4  # seconds between two looks at a run that is being watched
@@ -61,7 +61,7 @@ def choices() -> dict[str, Any]:
 @router.get("/runs")
 def runs(rooms: TheRooms) -> list[dict[str, Any]]:
     """The runs of the folder, the newest first."""
-    return [tell_briefly(rooms.shelf, rooms.trainings, name) for name in rooms.shelf.names()]
+    return tell_all(rooms.shelf, rooms.trainings, rooms.told)
 
 
 @router.post("/runs", status_code=201)
