@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,16 @@ def test_what_no_usual_name_fits_is_refused_before_anything_is_written(tmp_path:
     named = Digits(np.zeros((2, 3, 32, 32), np.uint8), np.arange(2), ("cat", "dog"))
     with pytest.raises(OutputError, match="hold digits and not cat, dog"):
         write_data_folder(tmp_path / "new", DataSet("own", named, None))
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_its_files_cannot_hold_asks_for_another_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = replace(some_digits(300, (1, 28, 28)), names=tuple(map(str, range(257))))
+    with pytest.raises(OutputError, match="tell 256 labels apart, and own has 257; name another data set"):
+        write_data_folder(tmp_path / "new", DataSet("own", many, None))
+    monkeypatch.setattr("digitforge.data_folder.MAX_JOINED_BYTES", 10 * 784)
+    with pytest.raises(OutputError, match="at most 10 images of this size, and own has 30; name another data set"):
+        write_data_folder(tmp_path / "new", DataSet("own", some_digits(30, (1, 28, 28)), None))
     assert not (tmp_path / "new").exists()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from digitforge.data.digits import DIGIT_NAMES, DataSet, listed
 from digitforge.data.mat import TEST_NAME, TRAIN_NAME
 from digitforge.errors import OutputError
 from digitforge.forge import Drawn
-from digitforge.writing import Order, check, write
+from digitforge.writing import MAX_IDX_LABELS, MAX_JOINED_BYTES, Order, check, write
 
 IDX_NAMES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
 MAT_NAMES = (TRAIN_NAME, TEST_NAME)
@@ -40,6 +41,7 @@ def write_data_folder(folder: Path, data: DataSet) -> tuple[Path, ...]:
         for name, part in zip(names, parts, strict=False)
     ]
     for order in orders:
+        _check_size(data.name, order)
         check(order)
     written: list[Path] = []
     try:
@@ -50,3 +52,18 @@ def write_data_folder(folder: Path, data: DataSet) -> tuple[Path, ...]:
             path.unlink(missing_ok=True)
         raise
     return tuple(written)
+
+
+def _check_size(name: str, order: Order) -> None:
+    """Refuse what a data set's files, which have no other form here, can't hold."""
+    if len(order.names) > MAX_IDX_LABELS:
+        raise OutputError(
+            f"a data set is written as files that tell {MAX_IDX_LABELS} labels apart, and {name} has "
+            f"{len(order.names):,}; name another data set"
+        )
+    most = MAX_JOINED_BYTES // math.prod(order.shape)
+    if order.count > most:
+        raise OutputError(
+            f"a data set's files are written with at most {most:,} images of this size, and {name} has "
+            f"{order.count:,}; name another data set"
+        )

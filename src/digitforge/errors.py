@@ -17,6 +17,11 @@ def in_a_line(error: Exception) -> str:
     return f"an unexpected {kind} ({error}); run it again with --debug to see where, and report it"
 
 
+def printable(text: str) -> str:
+    """A text without what would move a terminal's cursor: files and words that it quotes may hold anything."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
 class DigitforgeError(Exception):
     """Something that digitforge itself failed to do; the command line ends with exit code 1."""
 

@@ -16,11 +16,23 @@ from digitforge.files import make_folder, write_whole
 
 
 def check_place(path: Path) -> None:
-    """Raise OutputError if no file can be made there."""
+    """Raise OutputError if no file can be made there, or one would take the place of a run's own."""
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file")
     with failures_named(path):
+        check_free_of_hashes(path)
         try_place(path)
+
+
+def check_free_of_hashes(path: Path) -> None:
+    """Raise OutputError for a file that the hashes of a finished run above it tell of."""
+    whole = path.resolve()
+    for above in whole.parents:
+        hashes = above / "SHA256SUMS"
+        if hashes.is_file() and path.exists():
+            listed = {line.partition("  ")[2] for line in hashes.read_text("utf-8", "replace").splitlines()}
+            if whole.relative_to(above).as_posix() in listed:
+                raise OutputError(f"{path} is one of the files that {hashes} tells of; choose another place")
 
 
 def write_file(path: Path, content: bytes) -> None:

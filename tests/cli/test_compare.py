@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from digitforge.cli import main
+from digitforge.runs import RunFolder
 from drawn_runs import stats_line, write_run
 from tiny_models import card_table, write_model
 
@@ -68,6 +69,38 @@ def test_out_says_what_is_written_and_where(
 ) -> None:
     assert name in told(capsys, "a/run", "--out", name)
     assert (folder / name).read_bytes().startswith(begin)
+
+
+@pytest.mark.parametrize("name", ["a/run/sheet.png", "a/run/report.html"])
+def test_no_file_of_a_finished_run_is_written_over(folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    run = RunFolder(folder / "a" / "run")
+    (folder / name).write_bytes(b"mine")
+    run.write_hashes()
+    assert "is one of the files that" in complaint(capsys, "a/run", "b/run", "--out", name)
+    assert (folder / name).read_bytes() == b"mine"
+    told(capsys, "a/run", "b/run", "--out", "a/run/other.html")
+
+
+def test_settings_move_no_cursor(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(folder / "c", settings={"training.images": 300, "data.name": "\x1b[2Jdata"})
+    assert r"\x1b[2Jdata" in told(capsys, "a/run", "c")
+
+
+def test_a_run_is_not_shown_with_figures_of_other_images(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"data_sha256": "cd" * 32, "details": None, "frechet": {"value": 99.0}}
+    monkeypatch.setattr("digitforge.metrics.kept.kept_evaluation", lambda *_: found)
+    assert main(["compare", "a/run", "b/run"]) == 0
+    said = capsys.readouterr()
+    assert "1.500" in said.out and "99" not in said.out
+    assert "holds other images than it learned from" in said.err
+
+
+def test_a_run_without_its_end_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(folder / "c", settings={"training.images": 300})
+    assert main(["compare", "c"]) == 0
+    assert "c: all its images are seen, and its model and figures are still to come" in capsys.readouterr().err
 
 
 def test_equal_runs_are_said_to_be_set_alike(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress
 
-from digitforge.cli.display import Display, download_progress
+from digitforge.cli.display import Display, as_word, download_progress, print_columns
 from digitforge.runs import RunFolder
 from digitforge.training.diagnosis import Finding
 from digitforge.training.observers import Tick
@@ -74,3 +75,36 @@ def test_each_file_of_a_download_has_its_bar(
     shown = capsys.readouterr().err
     assert "first.gz" in shown
     assert "second.gz" in shown
+
+
+def test_a_transfer_that_broke_off_is_over_for_the_display(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    stopped: list[bool] = []
+    plain = Progress.stop
+    monkeypatch.setattr(Progress, "stop", lambda progress: stopped.append(True) or plain(progress))
+    with download_progress() as hear:
+        hear("first.gz from a", 5, 10)
+        hear("first.gz from a", 5, 5)  # as a source says of what broke off
+        hear("first.gz from b", 10, 10)
+        assert stopped
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_every_cell_is_shown_whole_however_many_columns_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    heads = [f"runs/model-{number}" for number in range(30)]
+    rows = {key: [f"{key[0]}{number}.1234" for number in range(30)] for key in ("distance", "width of strokes")}
+    print_columns("figure", heads, rows, justify="right")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    for key, cells in rows.items():
+        own = " ".join(line for line in lines if key in line)
+        assert all(f" {cell} " in own for cell in cells)
+
+
+def test_a_path_that_looks_like_an_option_is_made_none() -> None:
+    assert [as_word(Path(name)) for name in ("-run", "run", "a/-run")] == ["./-run", "run", "a/-run"]

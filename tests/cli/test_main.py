@@ -224,6 +224,25 @@ def test_a_reader_that_goes_away_is_no_noise(folder: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (">&-", 0, ""),
+        (">/dev/full", 1, "digitforge: cannot print what there is to say (No space left on device); send it where"),
+    ],
+)
+def test_output_that_goes_nowhere_is_told_in_a_line(folder: Path, command: str, code: int, words: str) -> None:
+    shell = f"{sys.executable} -m digitforge recipes express {command}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == code
+    assert done.stderr.startswith(words) and done.stderr.count("\n") == len(words[:1])
+
+
+def test_spaces_of_a_path_stay_in_what_is_said_of_it(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "my  run\u00a0here"]) == 2
+    assert "my  run" in capfd.readouterr().err
+
+
 def test_ctrl_c_ends_with_130_and_leaves_nothing(folder: Path) -> None:
     before = contents(folder)
     command = [sys.executable, "-m", "digitforge", "generate", "model.onnx", "--count", "900000", "--out", "out.npz"]

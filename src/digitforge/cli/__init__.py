@@ -25,11 +25,12 @@ from digitforge.cli.specialists import specialists
 from digitforge.cli.studio import studio
 from digitforge.cli.study import study
 from digitforge.cli.train import train
-from digitforge.errors import DigitforgeError, UserError, in_a_line
+from digitforge.errors import DigitforgeError, UserError, in_a_line, printable
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 FAILED = 1
 _UNUSABLE = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}  # what is wrong with a path that a user gave
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # what is wrong with where output goes to
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(train)
@@ -80,20 +81,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         code = app(args=arguments, prog_name="digitforge", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # whoever started it may have closed it
+            sys.stdout.flush()
         return _say("interrupted", INTERRUPTED) if code == INTERRUPTED else int(code or 0)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
     except SystemExit:  # typer's answer to a reader that has gone
         return FAILED
     except BrokenPipeError:
-        # Python flushes again when it ends, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return FAILED
     except Exception as error:
         if is_debug:
             traceback.print_exc()
         return _explain(error)
+
+
+def _close_output() -> None:
+    """Let what is still to be printed go nowhere: Python flushes again when it ends, and would complain then."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explain(error: Exception) -> int:
@@ -110,14 +116,13 @@ def _explain(error: Exception) -> int:
         return _say(
             f"cannot use {error.filename}: {error.strerror}; check the path and its rights", UserError.exit_code
         )
+    if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+        _close_output()
+        return _say(f"cannot print what there is to say ({error.strerror}); send it where there is room", FAILED)
     return _say(in_a_line(error), FAILED)
 
 
 def _say(message: str, code: int) -> int:
-    print(f"digitforge: {_shown(' '.join(message.split()))}", file=sys.stderr)
+    line = " ".join(part.strip() for part in message.splitlines())  # spaces in the midst may be a path's
+    print(f"digitforge: {printable(line)}", file=sys.stderr)
     return code
-
-
-def _shown(message: str) -> str:
-    """A message without what would move a terminal's cursor: files and words that it quotes may hold anything."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in message)

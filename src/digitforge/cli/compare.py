@@ -84,6 +84,12 @@ def _measured(folder: RunFolder, run: ShownRun, progress: Progress) -> ShownRun:
     except (ModelError, DataError) as error:
         _notify(f"{run.name} is shown with the figures that it has: {error}")
         return run
+    if found["data_sha256"] != forge.card.data.sha256:
+        _notify(
+            f"{run.name} is shown with the figures that it has: {forge.card.data.name} holds other images than it "
+            "learned from"
+        )
+        return run
     sheet = None
     try:
         if found["details"]:
@@ -140,18 +146,9 @@ def _print_reached(found: Sequence[Reached]) -> None:
 
 def _print_settings(names: Sequence[str], settings: dict[str, list[str]]) -> None:
     """One row a setting in which the runs differ."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from digitforge.cli.display import print_columns
 
-    if not settings:
-        if len(names) > 1:
-            print("the runs have the same settings")
-        return
-    table = Table()
-    table.add_column("setting", no_wrap=True)
-    for name in names:
-        table.add_column(escape(name), overflow="fold")
-    for key, values in settings.items():
-        table.add_row(key, *map(escape, values))
-    Console().print(table)
+    if settings:
+        print_columns("setting", names, settings)
+    elif len(names) > 1:
+        print("the runs have the same settings")

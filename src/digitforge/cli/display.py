@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 if TYPE_CHECKING:
     from digitforge.data import Progress as DataProgress
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
     from digitforge.training.observers import Tick
     from digitforge.training.plan import Plan
 
+_WIDEST, _HEAD = 24, 14  # cells of a terminal: what a longer cell, or head, is folded to
+_FRAME = 3  # cells that a column's line and its two spaces take
 _REFRESHES = 4  # a second, few enough to cost training nothing
 
 
@@ -109,6 +115,35 @@ def told_by(line: Mapping[str, Any]) -> dict[str, str]:
         shares = [f"{word} {line['accuracy'][kind]:.0%}" for kind, word in kinds.items() if kind in line["accuracy"]]
         told["accuracy"] = f"D right on {', '.join(shares)}"
     return told
+
+
+def print_columns(
+    title: str, heads: Sequence[str], rows: Mapping[str, Sequence[str]], justify: Literal["left", "right"] = "left"
+) -> None:
+    """Print a table with a row a key and a column a head: as many tables as it takes to show each cell whole."""
+    console = Console()
+    key_width = max(map(cell_len, (title, *rows)))
+    widths = [min(_WIDEST, max(cell_len(row[place]) for row in rows.values())) for place in range(len(heads))]
+    widths = [max(width, min(cell_len(head), _HEAD)) for width, head in zip(widths, heads, strict=True)]
+    start = 0
+    while start < len(heads):
+        end, room = start + 1, console.width - key_width - widths[start] - 2 * _FRAME - 1
+        while end < len(heads) and room >= widths[end] + _FRAME:
+            room -= widths[end] + _FRAME
+            end += 1
+        table = Table()
+        table.add_column(title, no_wrap=room >= 0)
+        for head in heads[start:end]:
+            table.add_column(escape(head), justify=justify, overflow="fold")
+        for key, cells in rows.items():
+            table.add_row(key, *map(escape, cells[start:end]))
+        console.print(table)
+        start = end
+
+
+def as_word(path: Path) -> str:
+    """A path as a word of a command line, which would take one that begins with a dash for an option."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
 
 
 @contextmanager

@@ -206,22 +206,20 @@ def _print_figures(evaluations: list[Evaluation], names: list[str]) -> None:
     """A row a figure and a column a model, with what real held-out images measure beside each value."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
+    from digitforge.cli.display import print_columns
     from digitforge.data.digits import FEW_LABELS
     from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, measured
 
     console = Console()
     plain = [evaluation.as_dict() for evaluation in evaluations]
-    table = Table()
-    table.add_column("figure", no_wrap=True)
-    for name, one in zip(names, evaluations, strict=True):
-        table.add_column(escape(f"{name}, {one.data}"), justify="right", overflow="fold")
+    rows = {}
     for quantity in (*KEY_FIGURES, *FURTHER_FIGURES, *PROPERTIES):
         values = [measured(one, quantity) for one in plain]
         if any(value is not None for value in values):
-            table.add_row(quantity.title, *(_cell(value, quantity) for value in values))
-    console.print(table)
+            rows[quantity.title] = [_cell(value, quantity) for value in values]
+    heads = [f"{name}, {one.data}" for name, one in zip(names, evaluations, strict=True)]
+    print_columns("figure", heads, rows, justify="right")
     for name, one in zip(names, evaluations, strict=True):
         if len(one.histogram.drawn) <= FEW_LABELS:
             console.print(_table_by_label(one, name))

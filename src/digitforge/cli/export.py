@@ -27,7 +27,7 @@ def export(
     ] = None,
 ) -> None:
     """Make a model file of a run's snapshot: the model as it was after so many images."""
-    from digitforge.cli.display import download_progress
+    from digitforge.cli.display import as_word, download_progress
     from digitforge.cli.train import need_training
     from digitforge.places import free_path, write_file
     from digitforge.runs import RunFolder, image_count
@@ -45,7 +45,7 @@ def export(
         model = export_snapshot(folder, images, progress=progress)
     write_file(path, model)
     print(f"{path}: the model after {images:,} images")
-    print(f"next: {shlex.join(['digitforge', 'evaluate', str(path)])}")
+    print(f"next: {shlex.join(['digitforge', 'evaluate', as_word(path)])}")
 
 
 def _check(path: Path, folder: RunFolder) -> None:

@@ -51,7 +51,7 @@ def generate(
     check(order)
     written = write(order, _with_progress(batches, count))
     print(_describe(written, digit))
-    holds_numbers = any(path.suffix.lower() == ".npz" or "-labels-idx" in path.name for path in written.paths)
+    holds_numbers = any(path.suffix.lower() == ".npz" or "idx1" in path.name for path in written.paths)
     if holds_numbers and (meant := numbering(names)):
         print(f"it holds labels as numbers: {meant}")
 

@@ -158,6 +158,7 @@ def need_training() -> None:
 
 def report(folder: RunFolder | SpecialistsFolder) -> None:
     """Say what a finished run, or job, reached and where it lies."""
+    from digitforge.cli.display import as_word
     from digitforge.forge import Forge
 
     forge = Forge.load(folder.model)
@@ -169,7 +170,7 @@ def report(folder: RunFolder | SpecialistsFolder) -> None:
     typer.echo(f"  model   {folder.model}")
     can_choose = forge.is_told or card.figures  # by the model itself, or by a classifier that reads it
     wanted = ["--digit", card.names[card.trained[-1]]] if can_choose else []
-    typer.echo(f"next: {shlex.join(['digitforge', 'generate', str(folder.path), *wanted])}")
+    typer.echo(f"next: {shlex.join(['digitforge', 'generate', as_word(folder.path), *wanted])}")
 
 
 def summary(figures: dict[str, Any]) -> list[str]:

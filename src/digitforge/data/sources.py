@@ -95,7 +95,12 @@ class Mirror:
         target = scratch / (file.name + self.suffix)
         with target.open("wb") as stream:
             what = f"{file.name} from {urlsplit(url).hostname}"
-            self._download(url, _Meter(what, file.size + WRAPPER_BYTES, stream, progress))
+            meter = _Meter(what, file.size + WRAPPER_BYTES, stream, progress)
+            try:
+                self._download(url, meter)
+            finally:
+                if meter.done:  # nothing more will come, however much was promised
+                    progress(what, meter.done, meter.done)
         return target
 
     def _download(self, url: str, meter: _Meter) -> None:

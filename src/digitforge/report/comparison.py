@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from digitforge.errors import printable
 from digitforge.forge import Forge
 from digitforge.recipe import Recipe
 from digitforge.report.history import History
@@ -87,7 +88,7 @@ def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, str]:
 def _said(value: object) -> str:
     """A setting in a table's words."""
     if isinstance(value, list):
-        return ",".join(map(str, value)) or "-"
+        return printable(",".join(map(str, value))) or "-"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return "-" if value is None else str(value)
+    return "-" if value is None else printable(str(value))

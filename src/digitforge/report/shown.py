@@ -89,12 +89,14 @@ def shown_run(
     card = forge.card if forge else None
     figures = evaluation if evaluation is not None else card.figures if card else {}
     plates = run_plates(folder, history, forge.names if forge else (), has_ended, copies)
-    lines = folder.read_stats()
+    lines, so_far = folder.read_stats(), reached(folder, history, figures)
+    if not has_ended and not so_far.is_on_its_way:
+        left_out.append(f"{history.name}: all its images are seen, and its model and figures are still to come.")
     return ShownRun(
         name=history.name,
         recipe=recipe,
         history=history,
-        reached=reached(folder, history, figures),
+        reached=so_far,
         data=_data(recipe, card),
         date=_date(lines[-1]),
         card=card,
