@@ -25,11 +25,13 @@ def check_place(path: Path) -> None:
 
 
 def check_free_of_hashes(path: Path) -> None:
-    """Raise OutputError for a file that the hashes of a finished run above it tell of."""
+    """Raise OutputError for a file that the hashes of a finished run, or job, above it tell of."""
+    if not path.exists():
+        return
     whole = path.resolve()
     for above in whole.parents:
         hashes = above / "SHA256SUMS"
-        if hashes.is_file() and path.exists():
+        if hashes.is_file() and any((above / recipe).is_file() for recipe in ("recipe.toml", "specialists.toml")):
             listed = {line.partition("  ")[2] for line in hashes.read_text("utf-8", "replace").splitlines()}
             if whole.relative_to(above).as_posix() in listed:
                 raise OutputError(f"{path} is one of the files that {hashes} tells of; choose another place")

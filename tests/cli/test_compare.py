@@ -9,7 +9,8 @@ import pytest
 from digitforge.cli import main
 from digitforge.runs import RunFolder
 from drawn_runs import stats_line, write_run
-from tiny_models import card_table, write_model
+from tiny_models import HASH, card_table, write_model
+from tiny_runs import tiny_digits, write_npz
 
 
 @pytest.fixture(autouse=True)
@@ -89,12 +90,16 @@ def test_settings_move_no_cursor(folder: Path, capsys: pytest.CaptureFixture[str
 def test_a_run_is_not_shown_with_figures_of_other_images(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = {"data_sha256": "cd" * 32, "details": None, "frechet": {"value": 99.0}}
-    monkeypatch.setattr("digitforge.metrics.kept.kept_evaluation", lambda *_: found)
+    monkeypatch.setenv("DIGITFORGE_CACHE", str(folder / "cache"))
+    place = write_npz(folder / "own.npz", tiny_digits(300, side=28))
+    run = RunFolder(folder / "a" / "run")
+    figures = {"frechet": {"value": 1.5}}
+    write_model(run.model, card=card_table(figures=figures, data={"name": str(place), "sha256": HASH, "count": 9}))
+    run.write_hashes()
     assert main(["compare", "a/run", "b/run"]) == 0
     said = capsys.readouterr()
-    assert "1.500" in said.out and "99" not in said.out
-    assert "holds other images than it learned from" in said.err
+    assert "1.500" in said.out
+    assert f"a/run is shown with the figures that it has: {place} holds other images than" in said.err
 
 
 def test_a_run_without_its_end_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ def test_a_walk_shows_its_surroundings_with_what_the_discriminator_says(client: 
 
 def test_the_model_in_the_package_has_no_discriminator(client: TestClient) -> None:
     assert "scores" not in client.get("/api/walk?digit=3").json()
-    assert client.get("/api/judges").json() == ["tiny-5"]
+    assert client.get("/api/judges/newest").json() == {"name": "tiny-5"}
     assert "comes without" in client.get("/api/judges/pretrained/scale").json()["error"]
 
 
@@ -50,7 +50,7 @@ def test_a_model_of_other_images_judges_no_drawings(client: TestClient, monkeypa
     assert client.get("/api/models/tiny-5").json()["judges_drawings"]
     monkeypatch.setattr(models_module, "DRAWING_SHAPE", (3, 32, 32))
     assert not client.get("/api/models/tiny-5").json()["judges_drawings"]
-    assert client.get("/api/judges").json() == []
+    assert client.get("/api/judges/newest").json() == {"name": ""}
 
 
 def test_a_way_leads_from_one_digit_to_the_other(client: TestClient, trained: Path) -> None:

@@ -30,7 +30,6 @@ from digitforge.errors import DigitforgeError, UserError, in_a_line, printable
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 FAILED = 1
 _UNUSABLE = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}  # what is wrong with a path that a user gave
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # what is wrong with where output goes to
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(train)
@@ -116,8 +115,8 @@ def _explain(error: Exception) -> int:
         return _say(
             f"cannot use {error.filename}: {error.strerror}; check the path and its rights", UserError.exit_code
         )
-    if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
-        _close_output()
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None and sys.stdout is not None:
+        _close_output()  # a file that cannot be written is named where that is met
         return _say(f"cannot print what there is to say ({error.strerror}); send it where there is room", FAILED)
     return _say(in_a_line(error), FAILED)
 

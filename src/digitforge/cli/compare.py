@@ -84,16 +84,11 @@ def _measured(folder: RunFolder, run: ShownRun, progress: Progress) -> ShownRun:
     except (ModelError, DataError) as error:
         _notify(f"{run.name} is shown with the figures that it has: {error}")
         return run
-    if found["data_sha256"] != forge.card.data.sha256:
-        _notify(
-            f"{run.name} is shown with the figures that it has: {forge.card.data.name} holds other images than it "
-            "learned from"
-        )
-        return run
     sheet = None
     try:
         if found["details"]:
-            sheet = copies_of(forge, found, load_data(forge.card.data.name, progress=progress))
+            data = load_data(forge.card.data.name, progress=progress)
+            sheet = copies_of(forge, found, data) if data.train.sha256 == found["data_sha256"] else None
     except DataError as error:
         _notify(f"{run.name} is shown without its drawings that are most like training images: {error}")
     return shown_run(folder, run.name, found, copies=png_bytes(sheet) if sheet else None)
@@ -130,7 +125,7 @@ def _print_reached(found: Sequence[Reached]) -> None:
     table = Table()
     table.add_column("run", overflow="fold")
     for heading in ("images", "seconds", "Frechet distance", "in F", "read as asked"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for run in found:
         images = f"{run.images:,}" if run.images >= run.images_asked else f"{run.images:,} of {run.images_asked:,}"
         table.add_row(

@@ -132,9 +132,9 @@ def print_columns(
             room -= widths[end] + _FRAME
             end += 1
         table = Table()
-        table.add_column(title, no_wrap=room >= 0)
-        for head in heads[start:end]:
-            table.add_column(escape(head), justify=justify, overflow="fold")
+        table.add_column(title, no_wrap=room >= 0, overflow="fold")
+        for head, width in zip(heads[start:end], widths[start:end], strict=True):
+            table.add_column(escape(head), justify=justify, overflow="fold", max_width=width)
         for key, cells in rows.items():
             table.add_row(key, *map(escape, cells[start:end]))
         console.print(table)

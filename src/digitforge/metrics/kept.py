@@ -22,17 +22,19 @@ from digitforge.metrics.real import Notify
 def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progress | None = None) -> dict[str, Any]:
     """A model held against what it was trained on, as Evaluation.as_dict() has it: from the cache, or made now.
 
-    What is kept is of the data as they were; where a path holds other images now, it is made again.
-
-    Raises as evaluate() does.
+    What is kept counts as long as it is of the images that the model learned from. Raises DataError where these are
+    others by now, and what evaluate() raises.
     """
     classifier = fitting_classifier(forge)
     path = cache_folder() / "evaluations" / f"{forge.sha256[:16]}-{classifier.sha256[:16]}-{__version__}.json"
     kept = _read(path)
     wanted = {"model_sha256": forge.sha256, "classifier_sha256": classifier.sha256, "count": COUNT, "seed": 0}
     is_of_it = kept is not None and _has_details(kept) and all(kept.get(key) == value for key, value in wanted.items())
-    if kept is not None and is_of_it and _are_there(forge.card.data.name, kept.get("data_sha256")):
+    learned = forge.card.data
+    if kept is not None and is_of_it and kept.get("data_sha256") == learned.sha256:
         return kept
+    if not _are_there(learned.name, learned.sha256):
+        raise DataError(f"{learned.name} holds other images than {forge.path} learned from")
     if notify:
         notify(f"measuring {COUNT:,} images of {forge.path}")
     found = evaluate(forge, classifier=classifier, notify=notify, progress=progress)

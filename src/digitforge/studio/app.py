@@ -16,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from digitforge.errors import DigitforgeError, UserError, in_a_line
 from digitforge.studio.bounds import MAX_BODY
 from digitforge.studio.desk import BusyError, Desk
-from digitforge.studio.guard import LOOPBACK, Guard
+from digitforge.studio.guard import HEADERS, LOOPBACK, Guard
 from digitforge.studio.models import Models
 from digitforge.studio.rooms import Rooms, rooms_of
 from digitforge.studio.routes import compare, explore, generate, train
@@ -78,7 +78,7 @@ async def _say_fault(request: Request, error: Exception) -> JSONResponse:
     """What nobody foresaw: in a sentence on the page, and in full on the terminal."""
     traceback.print_exception(error)
     sentence = rooms_of(request).shelf.without_places(f"the studio met {in_a_line(error)}")
-    return JSONResponse({"error": sentence}, 500)
+    return JSONResponse({"error": sentence}, 500, headers=HEADERS)  # it is made outside the guard
 
 
 async def _say_bound(_: Request, error: Exception) -> JSONResponse:

@@ -50,12 +50,15 @@ class Models:
             return False
         return True
 
-    def judges_of_drawings(self) -> list[str]:
-        """Runs whose discriminator can be asked about a digit drawn by hand, the newest first; of the newest, some."""
-        return [name for name in self._shelf.judged()[:_KEPT] if self.has_judge(name) and self._fits_paper(name)]
+    def newest_judge(self) -> str:
+        """The newest run whose discriminator can be asked about a digit drawn by hand, "" where there is none."""
+        return next(filter(self._judges_drawings, self._shelf.judged()), "")
 
-    def _fits_paper(self, name: str) -> bool:
-        return self.forge(name).card.shape == DRAWING_SHAPE
+    def _judges_drawings(self, name: str) -> bool:
+        try:
+            return self.forge(name).card.shape == DRAWING_SHAPE and self.has_judge(name)
+        except DigitforgeError:
+            return False
 
     def describe(self, name: str) -> dict[str, Any]:
         """What the page needs to know of a model."""
@@ -69,7 +72,7 @@ class Models:
             "is_told": forge.is_told,
             "can_blend": forge.can_blend,
             "can_choose": forge.is_told or forge.classifier is not None,
-            "judges_drawings": self.has_judge(name) and self._fits_paper(name),
+            "judges_drawings": self._judges_drawings(name),
         }
 
     def _kept_or_new(self, path: Path, load: Callable[[Path], Loaded]) -> Loaded:

@@ -49,10 +49,18 @@ export function saidTime(seconds) {
 
 /** Shows what went wrong at the top of the page; "" when all is well. */
 export function showTrouble(sentence) {
-  const box = at("trouble");
-  box.hidden = !sentence;
-  box.textContent = sentence ? sentence[0].toUpperCase() + sentence.slice(1) : "";
+  const [box, text] = [at("trouble"), asSentence(sentence)];
+  if (box.textContent === text) return; // else it would be read aloud once more
+  box.hidden = !text;
+  box.textContent = text;
 }
+
+/** Takes sentences away that are shown no more with reason; another one stays. */
+export function takeBack(...sentences) {
+  if (sentences.map(asSentence).includes(at("trouble").textContent)) showTrouble("");
+}
+
+const asSentence = (words) => (words ? words[0].toUpperCase() + words.slice(1) : "");
 
 /** Has a button do nothing for now, and keep the focus; whether it was awake. */
 export function rest(button) {

@@ -15,7 +15,7 @@ let hasInk = false;
 /** Readies the paper for a model's discriminator, or for the newest run's where the model has none of its own. */
 export async function openEye(model) {
   if (!isBuilt) build();
-  run = model.judges_drawings ? model.name : (await ask("judges"))[0] ?? "";
+  run = model.judges_drawings ? model.name : (await ask("judges/newest")).name;
   at("borrow").hidden = !run;
   if (!run) {
     sayInstead("There is no discriminator to ask yet. Every run on grey digits of 28 by 28 leaves one when it has finished: train one, then come back.");

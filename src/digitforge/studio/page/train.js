@@ -1,7 +1,7 @@
 // The view Train: begin a run, see all runs, and watch one.
 
-import { ask, tell } from "./api.js";
-import { at, chosenChips, fillChips, fillSelect, make, rest, saidImages, showTrouble, wake } from "./dom.js";
+import { ask, AWAY, tell } from "./api.js";
+import { at, chosenChips, fillChips, fillSelect, make, rest, saidImages, showTrouble, takeBack, wake } from "./dom.js";
 import { recheck, unwatch, watch } from "./watched.js";
 
 const LENGTHS = [["15", "15 s"], ["60", "1 min"], ["300", "5 min"], ["900", "15 min"], ["3600", "1 h"], ["", "as the recipe says"]];
@@ -16,7 +16,7 @@ let filling = null; // the promise of a form that is filled
 let turn = 0; // of the view being shown: only the newest counts
 let watched = "";
 let listed = ""; // the runs as they were last told
-let isAway = false; // whether the list could not be had
+let missed = ""; // why the list could not be had
 
 /** Shows the view, with a run to watch if the address names one. */
 export async function openTrain(run) {
@@ -61,11 +61,11 @@ async function look() {
   if (!at("train").hidden && !document.hidden) {
     try {
       await listRuns();
-      if (isAway) showTrouble("");
-      isAway = false;
+      takeBack(missed, AWAY);
+      missed = "";
     } catch (error) {
-      isAway = true;
-      showTrouble(error.message);
+      missed = error.message;
+      showTrouble(missed);
     }
   }
   setTimeout(look, REFRESH);

@@ -174,9 +174,9 @@ function renderButtons() {
   const box = at("run-buttons");
   const same = [...box.children].map((each) => each.textContent).join() === buttons.map((each) => each.textContent).join();
   if (same) return; // else the one that has the focus would lose it
-  const hasFocus = box.contains(document.activeElement);
+  const focused = box.contains(document.activeElement) ? document.activeElement.textContent : "";
   box.replaceChildren(...buttons);
-  if (hasFocus) (buttons[0] ?? at("run-title")).focus();
+  if (focused) (buttons.find((each) => each.textContent === focused) ?? at("run-title")).focus();
 }
 
 async function steer(verb, button) {
@@ -212,8 +212,9 @@ function renderSheet() {
   picture.dataset.wanted = wanted;
   isLoading = true;
   const next = new Image(); // shown when it is there, so that nothing flickers
+  const isLate = () => !picture.isConnected || picture.dataset.wanted !== wanted;
   next.onload = () => {
-    if (picture.dataset.wanted !== wanted) return;
+    if (isLate()) return;
     isLoading = false;
     picture.src = next.src;
     picture.alt = isReal ? "Real digits in the same layout" : `What the generator drew after ${said(images)} images`;
@@ -222,7 +223,7 @@ function renderSheet() {
       : `After ${said(images)} images. The random numbers behind each place stay the same: what changes is what the generator makes of them.`;
   };
   next.onerror = () => {
-    if (picture.dataset.wanted !== wanted) return;
+    if (isLate()) return;
     [isLoading, picture.dataset.wanted] = [false, ""]; // to be asked for again
     at("sheet-caption").textContent = "This picture can’t be had now; the one above is another.";
   };

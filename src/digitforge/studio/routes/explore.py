@@ -36,10 +36,10 @@ async def between(wish: Annotated[BetweenWish, Query()], rooms: TheRooms) -> dic
     return await rooms.desk.do(lambda: _go_between(rooms.models.forge(wish.model), wish))
 
 
-@router.get("/judges")
-async def judges(rooms: TheRooms) -> list[str]:
-    """The runs whose discriminator can be asked about a drawing, the newest first."""
-    return await rooms.desk.do(rooms.models.judges_of_drawings)
+@router.get("/judges/newest")
+async def newest_judge(rooms: TheRooms) -> dict[str, str]:
+    """The newest run whose discriminator can be asked about a drawing, "" where there is none."""
+    return {"name": await rooms.desk.do(rooms.models.newest_judge)}
 
 
 @router.get("/judges/{name}/scale")

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from digitforge.data.catalogue import catalogue
 from digitforge.data.digits import FEW_LABELS
-from digitforge.errors import RunError
+from digitforge.errors import DigitforgeError, RunError
 from digitforge.recipe import load_recipe, recipe_names
 from digitforge.studio.bounds import LONGEST, MAX_DIGITS, MAX_LETTERS, SHORTEST, RunName, TrainingWish
 from digitforge.studio.desk import BusyError
@@ -124,9 +124,13 @@ async def events(name: RunName, rooms: TheRooms) -> AsyncIterator[ServerSentEven
     """A run in full whenever there is something new, for as long as somebody works on it."""
     seen: object = None
     while not rooms.closing.is_set():
-        now = await run_in_threadpool(stamp, rooms.shelf, rooms.trainings, name)
-        if now != seen:
-            seen, told = now, await run_in_threadpool(tell, rooms.shelf, rooms.trainings, name)
+        try:
+            now = await run_in_threadpool(stamp, rooms.shelf, rooms.trainings, name)
+            told = None if now == seen else await run_in_threadpool(tell, rooms.shelf, rooms.trainings, name)
+        except DigitforgeError:  # it was removed; who asks again is told so
+            return
+        if told is not None:
+            seen = now
             yield ServerSentEvent(data=told)
             if told["state"] not in _AT_WORK:
                 return
