@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
-from tiles import cut
 
 from digitforge.data.digits import MAX_NAME
 from digitforge.forge import Forge
 from digitforge.studio import desk as desk_module
 from digitforge.studio.bounds import MAX_DIGITS
+from tiles import cut
 
 
 def test_what_is_shown_is_what_the_model_draws(client: TestClient, trained: Path) -> None:
