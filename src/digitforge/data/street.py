@@ -78,7 +78,7 @@ def cached_path() -> Path:
 
 
 def load_street(progress: Progress | None = None) -> DataSet:
-    """Both parts: uint8 [20000, 3, 32, 32] and [5000, 3, 32, 32], drawn on first use in some 15 s, then kept.
+    """Both parts: uint8 [20000, 3, 32, 32] and [5000, 3, 32, 32], drawn on first use in some ten seconds, then kept.
 
     `progress` hears the drawing, in bytes. Raises DataError if matplotlib, whose fonts are used, is missing, or if the
     installed versions draw other images.

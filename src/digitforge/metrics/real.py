@@ -104,7 +104,7 @@ class Real:
 
 
 def measure(digits: Digits, classifier: Classifier) -> Measured:
-    """Measure images one by one: features, and strokes or colours (70,000 of 28x28 take half a minute)."""
+    """Measure images one by one: features, and strokes or colours (70,000 of 28x28 take a quarter of a minute)."""
     parts = np.array_split(digits.images, max(1, len(digits) // _PART))
     features, read, crowded = [], [], []
     for part in parts:
