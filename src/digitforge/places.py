@@ -20,21 +20,17 @@ def check_place(path: Path) -> None:
     if path.is_dir():
         raise OutputError(f"{path} is a folder; name a file")
     with failures_named(path):
-        check_free_of_hashes(path)
+        check_is_no_runs(path)
         try_place(path)
 
 
-def check_free_of_hashes(path: Path) -> None:
-    """Raise OutputError for a file that the hashes of a finished run, or job, above it tell of."""
-    if not path.exists():
-        return
-    whole = path.resolve()
-    for above in whole.parents:
-        hashes = above / "SHA256SUMS"
-        if hashes.is_file() and any((above / recipe).is_file() for recipe in ("recipe.toml", "specialists.toml")):
-            listed = {line.partition("  ")[2] for line in hashes.read_text("utf-8", "replace").splitlines()}
-            if whole.relative_to(above).as_posix() in listed:
-                raise OutputError(f"{path} is one of the files that {hashes} tells of; choose another place")
+def check_is_no_runs(path: Path) -> None:
+    """Raise OutputError for a file that belongs to a finished run, or job."""
+    if path.exists():
+        from digitforge.runs import hashes_that_tell_of  # brings pydantic, which a new file does not need
+
+        if hashes := hashes_that_tell_of(path):
+            raise OutputError(f"{path} is one of the files that {hashes} tells of; choose another place")
 
 
 def write_file(path: Path, content: bytes) -> None:

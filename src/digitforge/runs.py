@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,18 @@ def _write_hashes(folder: Path, hashes: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path not in passing)
     lines = [f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     write_whole(hashes, "".join(lines).encode())
+
+
+def hashes_that_tell_of(path: Path) -> Path | None:
+    """The hashes of a finished run, or job, that a file is one of; None for any other file."""
+    whole = path.resolve()
+    for above in whole.parents:
+        run = RunFolder(above)
+        if run.is_finished and (run.recipe.is_file() or SpecialistsFolder(above).recipe.is_file()):
+            with suppress(RunError):  # damaged hashes tell of no file
+                if whole.relative_to(above).as_posix() in run._read_hashes():
+                    return run.hashes
+    return None
 
 
 def is_taken(path: Path) -> bool:

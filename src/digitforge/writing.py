@@ -23,7 +23,7 @@ from digitforge.files import write_whole, written_whole
 from digitforge.forge import UNLABELLED, Drawn
 from digitforge.places import (
     as_file_name,
-    check_free_of_hashes,
+    check_is_no_runs,
     failures_named,
     folder_written_whole,
     nearest_folder,
@@ -67,7 +67,7 @@ class Written:
 def check(order: Order) -> None:
     """Raise OutputError if this can't be written there: too much for the format, taken, or no place to write to."""
     with failures_named(order.path):
-        check_free_of_hashes(order.path)
+        check_is_no_runs(order.path)
         try_place(order.path)
         _KINDS[_kind(order.path)].check(order)
 

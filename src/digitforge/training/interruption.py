@@ -14,8 +14,9 @@ from types import FrameType, TracebackType
 
 from digitforge.errors import InterruptionError
 
-_ON_WINDOWS = [getattr(signal, name) for name in ("SIGBREAK",) if hasattr(signal, name)]  # others' SIGTERM just kills
-SIGNALS = (signal.SIGINT, signal.SIGTERM, *_ON_WINDOWS)
+SIGNALS = tuple(  # SIGBREAK is Windows' own, where SIGTERM from elsewhere just kills
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+)
 
 
 class Interruption:
