@@ -86,6 +86,7 @@ def test_fewer_test_images_than_are_drawn_are_not_set_beside_the_model(tmp_path:
             two, DataSet("noise", data, held_out), count, extractor=Fake().extractor, notify=told.append
         )
         assert (found.n, found.real is not None) == (count, is_set)
+        assert found.real_n == (count if is_set else None)
     few = [line for line in told if "fewer than" in line]
     assert [line.partition(",")[0] for line in few] == [
         f"noise has {there} test images of what the model draws" for there in (20, 0)

@@ -11,7 +11,9 @@ from scipy.ndimage import gaussian_filter
 
 from digitforge.classifier import Classifier
 from digitforge.data import DataSet, Digits, load_data
+from digitforge.metrics import details as details_module
 from digitforge.metrics import findings as findings_module
+from digitforge.metrics.copies import Nearest
 from digitforge.metrics.details import Details, measure_details
 from digitforge.metrics.figure import Figure
 from digitforge.metrics.findings import describe_details, describe_labels
@@ -170,6 +172,35 @@ def test_a_share_that_chance_explains_is_no_finding() -> None:
 def test_one_held_out_image_tells_nothing_of_a_share() -> None:
     assert not findings_module._exceeds(Figure(0.05, 10_000, None, 0.0, 1), 2.0)
     assert findings_module._exceeds(Figure(0.05, 10_000, None, 0.0, 10_000), 2.0)
+
+
+def test_few_real_digits_are_not_complained_of(parts: list[Digits], real: Real, classifier: Classifier) -> None:
+    """Ten digits of one's own lie far from others in width and slant, and in what is misread, by chance alone."""
+    for seed in range(6):
+        some = np.random.default_rng(seed).choice(len(parts[2]), 10 + 20 * (seed % 2), replace=False)
+        assert findings(parts[2].take(some), real, classifier)[0] == []
+
+
+def test_one_misread_image_of_few_is_no_finding_and_half_of_them_are() -> None:
+    drawn, data = {"0": 20, "1": 19}, {"0": 50, "1": 50}
+    assert list(describe_labels(Figure(38 / 39, 39, None, 0.996, 10_000), drawn, data)) == []
+    (found,) = describe_labels(Figure(0.5, 39, None, 0.996, 10_000), drawn, data)
+    assert found.startswith("mislabelled or unreadable: 50.0%")
+
+
+@pytest.mark.parametrize("held_out", [400, 1_500])
+def test_the_floor_of_copies_is_the_chance_of_a_fresh_real_image(real: Real, held_out: int) -> None:
+    """With relative distances spread evenly over 0..1, a threshold is the share of fresh images below it."""
+    rng, thresholds = np.random.default_rng(0), []
+    for _ in range(400):
+        own = rng.random(held_out).astype(np.float32)
+        known = replace(real, nearest_to_test=Nearest(np.zeros(held_out, np.int64), np.ones_like(own), own))
+        assert known.copy_threshold is not None and known.nearest_to_test is not None
+        thresholds.append(known.copy_threshold)
+        floor = details_module._copies(known.nearest_to_test, known)
+        assert floor is not None and floor.real is not None
+        assert floor.real == pytest.approx((int(held_out / 1000) + 1) / (held_out + 1))
+    assert np.mean(thresholds) == pytest.approx(floor.real, rel=0.2)
 
 
 def test_of_many_labels_too_few_are_a_finding_and_those_that_chance_leaves_out_are_none() -> None:

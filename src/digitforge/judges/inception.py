@@ -88,6 +88,7 @@ def inception_distance(
         count,
         reference.count,
         real=_distance_of_test(test, reference, extractor, data.name, notify),
+        real_n=None if test is None else len(test),
     )
 
 

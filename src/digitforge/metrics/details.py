@@ -184,13 +184,16 @@ def _of_all(
 
 
 def _copies(found: Nearest, real: Real) -> Figure | None:
-    """The share of copies; that of fresh real images is at least what so few held-out ones can tell from none."""
+    """The share of copies; `real` is the chance that a fresh real image seems to be one, by those held out that do.
+
+    The threshold is one of theirs, so that a fresh image lies below it a little more often than they do.
+    """
     threshold, held_out = real.copy_threshold, real.nearest_to_test
     if threshold is None or held_out is None:
         return None
-    share, seeming = (float(is_copy(each, threshold).mean()) for each in (found, held_out))
-    known = int((held_out.indices >= 0).sum())
-    return Figure(share, len(found.indices), len(real.train), max(seeming, 1 / (known + 1)), known)
+    known, seeming = int((held_out.indices >= 0).sum()), int(is_copy(held_out, threshold).sum())
+    share = float(is_copy(found, threshold).mean())
+    return Figure(share, len(found.indices), len(real.train), (seeming + 1) / (known + 1), known)
 
 
 def _closest(found: Nearest) -> tuple[Closest, ...]:

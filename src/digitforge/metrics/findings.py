@@ -17,7 +17,7 @@ LOW = 0.75  # of real images' precision, recall or spread of colours, or of the 
 TIMES_REAL = 2.0  # as many stray marks as on real images
 TIMES_COPIES = 5.0  # as many copies as held-out images seem to be
 CROWDS_APART = 0.1  # between the shares of images that show a neighbouring digit
-STANDARD_ERRORS = 4.0  # that a share must lie from the real one, so that chance is no finding
+STANDARD_ERRORS = 4.0  # that a figure must lie from the real one, so that chance is no finding
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def describe_labels(accuracy: Figure | None, drawn: Mapping[str, int], data: Map
     accuracy: share read as asked, with that of real images. drawn, data: images of each label that were read, and that
     the data have.
     """
-    if accuracy is not None and accuracy.real is not None and accuracy.value < accuracy.real - FEW_READ:
+    if accuracy is not None and accuracy.real is not None and _is_below(accuracy, accuracy.real - FEW_READ):
         yield (
             f"mislabelled or unreadable: {1 - accuracy.value:.1%} of the images are not read as the label asked for, "
             f"against {1 - accuracy.real:.1%} of real ones"
@@ -97,6 +97,12 @@ def describe_details(details: Details) -> Iterator[str]:
         )
 
 
+def _is_below(share: Figure, least: float) -> bool:
+    """Whether a share is less than `least`, and further from the real one than chance would have it."""
+    real = share.value if share.real is None else share.real
+    return share.value < least and real - share.value > STANDARD_ERRORS * _error(share, real)
+
+
 def _is_low(share: Figure) -> bool:
     return share.real is not None and share.value < LOW * share.real
 
@@ -117,7 +123,10 @@ def _error(share: Figure, real: float) -> float:
 
 
 def _property(found: Property | None, words: _Words) -> Iterator[str]:
-    if found is None or found.mean.real is None or found.distance.value < words.apart + (found.distance.real or 0):
+    if found is None or found.mean.real is None or found.spread.real is None:
+        return
+    by_chance = STANDARD_ERRORS * found.spread.real / found.distance.n**0.5  # what few images lie off without a fault
+    if found.distance.value < words.apart + (found.distance.real or 0) + by_chance:
         return
     difference, unit = found.mean.value - found.mean.real, words.unit
     if abs(difference) < words.apart / 2:
@@ -132,7 +141,7 @@ def _property(found: Property | None, words: _Words) -> Iterator[str]:
 def _colours(details: Details) -> Iterator[str]:
     """What is off in colour images taken together: their variety of colours, and how many show two digits."""
     colours, crowded = details.colour_spread, details.crowded
-    if colours is not None and _is_low(colours):
+    if colours is not None and _is_low(colours) and _is_narrower(colours):
         yield (
             f"few colours: the mean colours of images spread by {colours.value:.1f} levels, where those of real ones "
             f"do by {colours.real:.1f}"
@@ -143,6 +152,11 @@ def _colours(details: Details) -> Iterator[str]:
             f"{way}: {crowded.value:.0%} of the images show a neighbouring digit, against {crowded.real:.0%} of real "
             "ones"
         )
+
+
+def _is_narrower(spread: Figure) -> bool:
+    """Whether a spread lies below the real one by more than chance would have it: of n normal values, 1 / sqrt(2 n)."""
+    return spread.real is not None and spread.value < spread.real * (1 - STANDARD_ERRORS / (2 * spread.n) ** 0.5)
 
 
 def _is_apart(share: Figure, real: float) -> bool:
