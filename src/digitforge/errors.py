@@ -1,9 +1,20 @@
 """The errors a user can meet: each is one sentence that says what was wrong, where, and the way on."""
 
+import importlib.util
+from collections.abc import Iterable
+
 
 def to_install(extra: str) -> str:
     """The way on where a package is missing that an extra of digitforge brings."""
-    return f"pip install -c constraints.txt '.[{extra}]', in the folder that digitforge was installed from"
+    hint = " (the README says how to get a small, CPU-only PyTorch)" if extra == "train" else ""
+    return f"pip install -c constraints.txt '.[{extra}]', in the folder that digitforge was installed from{hint}"
+
+
+def need(packages: Iterable[str], purpose: str, extra: str) -> None:
+    """Raise UserError, which says `training needs` or another purpose, where packages of an extra are missing."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"{purpose} {', '.join(missing)}, which the plain install leaves out: {to_install(extra)}")
 
 
 def in_a_line(error: Exception) -> str:

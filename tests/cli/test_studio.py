@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,11 +15,8 @@ from digitforge.cli import main
 def test_the_extra_is_asked_for_where_it_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def find(name: str) -> Any:
-        return None if name == "uvicorn" else importlib.util.find_spec(name)
-
-    room = importlib.import_module("digitforge.cli.studio")  # the package's `studio` is the verb itself
-    monkeypatch.setattr(room, "find_spec", find)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
     assert main(["studio"]) == 2
     assert "the studio needs uvicorn" in capsys.readouterr().err
 

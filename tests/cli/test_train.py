@@ -161,7 +161,7 @@ def test_what_cannot_be_trained_is_one_line_code_2_and_nothing_left_behind(
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) == ["full", "full/taken"]
 
 
-@pytest.mark.parametrize("missing", ["torch", "tensorboard"])
+@pytest.mark.parametrize("missing", ["torch", "tensorboard", "jinja2"])
 def test_without_the_extra_the_command_says_what_to_install(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], missing: str
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,7 +38,7 @@ def bench(
     seconds = parse_budget(budget)
     assert seconds is not None
     need_training()
-    from digitforge.cli.display import Display, download_progress
+    from digitforge.cli.display import Display, download_progress, notify
     from digitforge.studies.bench import bench as measure
 
     with download_progress() as progress:
@@ -49,17 +48,13 @@ def bench(
             device=device,
             precision=precision,
             observers=[Display()],
-            notify=_notify,
+            notify=notify,
             progress=progress,
         )
     if as_json:
         print(json.dumps(found.as_dict(), indent=2))
     else:
         _print(found)
-
-
-def _notify(message: str) -> None:
-    print(f"digitforge: {message}", file=sys.stderr)
 
 
 def _print(found: Bench) -> None:

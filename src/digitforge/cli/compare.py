@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitforge.errors import OutputError, UserError, to_install
+from digitforge.errors import OutputError, need
 from digitforge.files import at_home
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 _PAGE = ".html"
 _PICTURES = (".png", ".svg", ".pdf")
-_NEEDED = ("matplotlib", "jinja2")  # of the extra `train`
 
 
 def compare(
@@ -41,7 +39,7 @@ def compare(
 
     path = at_home(out or free_path(Path("compare.html")))
     _check_out(path)
-    from digitforge.cli.display import download_progress
+    from digitforge.cli.display import download_progress, notify
     from digitforge.report.comparison import differing_settings
     from digitforge.report.figures import comparison_figure, figure_bytes
     from digitforge.report.history import distinguishing_names
@@ -60,7 +58,7 @@ def compare(
         content = figure_bytes(comparison_figure([run.history for run in shown]), path.suffix[1:].lower())
     write_file(path, content)
     for sentence in (sentence for run in shown for sentence in run.left_out):
-        _notify(sentence)
+        notify(sentence)
     _print_reached([run.reached for run in shown])
     _print_settings(names, differing_settings([run.recipe for run in shown]))
     print(path)
@@ -68,6 +66,7 @@ def compare(
 
 def _measured(folder: RunFolder, run: ShownRun, progress: Progress) -> ShownRun:
     """A finished run with all its figures, or as it is where they can't be taken."""
+    from digitforge.cli.display import notify
     from digitforge.data import load_data
     from digitforge.errors import DataError, ModelError
     from digitforge.forge import Forge
@@ -80,9 +79,9 @@ def _measured(folder: RunFolder, run: ShownRun, progress: Progress) -> ShownRun:
         return run
     try:
         forge = Forge.load(folder.model)
-        found = kept_evaluation(forge, _notify, progress)
+        found = kept_evaluation(forge, notify, progress)
     except (ModelError, DataError) as error:
-        _notify(f"{run.name} is shown with the figures that it has: {error}")
+        notify(f"{run.name} is shown with the figures that it has: {error}")
         return run
     sheet = None
     try:
@@ -90,29 +89,21 @@ def _measured(folder: RunFolder, run: ShownRun, progress: Progress) -> ShownRun:
             data = load_data(forge.card.data.name, progress=progress)
             sheet = copies_of(forge, found, data) if data.train.sha256 == found["data_sha256"] else None
     except DataError as error:
-        _notify(f"{run.name} is shown without its drawings that are most like training images: {error}")
+        notify(f"{run.name} is shown without its drawings that are most like training images: {error}")
     return shown_run(folder, run.name, found, copies=png_bytes(sheet) if sheet else None)
-
-
-def _notify(message: str) -> None:
-    print(f"digitforge: {message}", file=sys.stderr)
 
 
 def _check_out(path: Path) -> None:
     """Refuse what can't be written before any run is read."""
-    from importlib.util import find_spec
-
     from digitforge.places import check_place
+    from digitforge.report import NEEDED
 
     if path.suffix.lower() not in (_PAGE, *_PICTURES):
         raise OutputError(
             f"runs are compared in an .html page, or in a .png, .svg or .pdf picture, not in {path}; "
             "give --out such a name"
         )
-    if not all(map(find_spec, _NEEDED)):
-        raise UserError(
-            f"comparing needs {' and '.join(_NEEDED)}, which the plain install leaves out: {to_install('train')}"
-        )
+    need(NEEDED, "comparing needs", "train")
     check_place(path)
 
 

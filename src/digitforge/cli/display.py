@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from digitforge.errors import printable
 
 if TYPE_CHECKING:
     from digitforge.data import Progress as DataProgress
@@ -144,6 +147,11 @@ def print_columns(
 def as_word(path: Path) -> str:
     """A path as a word of a command line, which would take one that begins with a dash for an option."""
     return f"./{path}" if str(path).startswith("-") else str(path)
+
+
+def notify(message: str) -> None:
+    """Say what is to be known of something that goes on all the same."""
+    print(f"digitforge: {printable(message)}", file=sys.stderr)
 
 
 @contextmanager

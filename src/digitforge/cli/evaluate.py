@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -54,7 +53,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a model.")] = False,
 ) -> None:
     """Measure models: how far from real digits, which digits, how varied, how alike to training images."""
-    from digitforge.cli.display import download_progress
+    from digitforge.cli.display import download_progress, notify
     from digitforge.forge import Forge
     from digitforge.metrics.evaluate import evaluate as measure
 
@@ -64,12 +63,12 @@ def evaluate(
     _check_variety(tstr_variety, tstr)
     _check_judges(forges, tstr, inception)
     evaluations: list[Evaluation] = []
-    notify = cache(_notify)  # what holds for several models is told once
+    notify_once = cache(notify)  # what holds for several models
     try:
         with download_progress() as progress:
             for forge in forges:
                 reader = _reader(forge, data, progress)
-                found = measure(forge, data, count, seed, classifier=reader, notify=notify, progress=progress)
+                found = measure(forge, data, count, seed, classifier=reader, notify=notify_once, progress=progress)
                 evaluations.append(found)
                 if tstr or inception:
                     variety = (1.0 if tstr_variety is None else tstr_variety) if tstr else None
@@ -102,13 +101,14 @@ def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | 
             f"no classifier here reads what {forge.path.name} draws, and training one needs what the plain install "
             f"leaves out: {to_install('train')}"
         )
+    from digitforge.cli.display import notify
     from digitforge.data import load_data
     from digitforge.judges.own_classifier import own_classifier
 
     loaded = load_data(data or forge.card.data.name, progress=progress)
     if found is not None and found.learnt_from(loaded.train.sha256):
         return found
-    return own_classifier(loaded, _notify)
+    return own_classifier(loaded, notify)
 
 
 def _check_judges(forges: list[Forge], tstr: bool, inception: bool) -> None:
@@ -140,19 +140,20 @@ def _judged(
     inception: bool,
 ) -> Evaluation:
     """The evaluation with the figures of judges that learn; tstr: the variety of what one learns from, if any does."""
+    from digitforge.cli.display import notify
     from digitforge.data import load_data
 
     loaded = load_data(data or forge.card.data.name, progress=progress)
     if tstr is not None:
         from digitforge.judges.synthetic import train_on_synthetic
 
-        taught = train_on_synthetic(forge, loaded, seed=seed, variety=tstr, notify=_notify)
+        taught = train_on_synthetic(forge, loaded, seed=seed, variety=tstr, notify=notify)
         note = () if tstr == 1 else (f"a classifier was trained on images of variety {tstr:g}, not 1",)
         found = replace(found, tstr=taught, notes=(*found.notes, *note))
     if inception:
         from digitforge.judges.inception import inception_distance
 
-        distance = inception_distance(forge, loaded, found.count, seed, notify=_notify, progress=progress)
+        distance = inception_distance(forge, loaded, found.count, seed, notify=notify, progress=progress)
         found = replace(found, inception=distance)
     return found
 
@@ -196,10 +197,6 @@ def _write_copies(path: Path, forge: Forge, found: Evaluation, data: str | None,
             f"no image of {found.data} can be held beside what {forge.path.name} draws; leave out --copies"
         )
     write_file(path, png_bytes(sheet))
-
-
-def _notify(message: str) -> None:
-    print(f"digitforge: {message}", file=sys.stderr)
 
 
 def _print_figures(evaluations: list[Evaluation], names: list[str]) -> None:

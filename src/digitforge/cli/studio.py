@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from digitforge.errors import UserError, to_install
+from digitforge.errors import need
 from digitforge.files import at_home
 
 _NEEDED = ("fastapi", "uvicorn", "psutil")  # of the extra `studio`
@@ -25,11 +24,7 @@ def studio(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
 ) -> None:
     """Open the studio: train, watch, generate, explore and compare in the browser."""
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"the studio needs {', '.join(missing)}, which the plain install leaves out: {to_install('studio')}"
-        )
+    need(_NEEDED, "the studio needs", "studio")
     from digitforge.studio.serve import is_local, serve
 
     def say(address: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +12,7 @@ import typer
 
 from digitforge.cli.specialists import JobDisplay
 from digitforge.cli.train import need_training
-from digitforge.errors import UserError, to_install
+from digitforge.errors import UserError
 from digitforge.files import at_home
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 _PLACE = "runs/study-{}"
 _GALLERY = Path("runs/gallery")
-_NEEDED = ("jinja2", "scipy")  # of the extra `train`, besides what training needs
 
 study = typer.Typer(add_completion=False, no_args_is_help=True, help="Answer the documents' questions with numbers.")
 
@@ -56,7 +54,7 @@ def one_digit(
     cluster: Cluster = None,
 ) -> None:
     """Does a GAN for one digit alone learn faster, or better, than one for all digits?"""
-    _check_installed()
+    need_training()
     from digitforge.studies.one_digit import FULL, QUICK, study_one_digit
 
     design = QUICK if quick else FULL
@@ -94,7 +92,7 @@ def claims(
     cluster: Cluster = None,
 ) -> None:
     """Hold what the documents claim against runs: those of a gallery, and trainings of what it lacks."""
-    _check_installed()
+    need_training()
     from digitforge.studies.claims import FULL, QUICK, study_claims
 
     runs = runs and at_home(runs)
@@ -130,11 +128,11 @@ class StudyDisplay:
 @contextmanager
 def _shown(workers: int | None, cluster: str | None) -> Iterator[How]:
     """How a study is carried out, with its progress shown."""
-    from digitforge.cli.display import download_progress
+    from digitforge.cli.display import download_progress, notify
     from digitforge.studies.study import How
 
     with download_progress() as progress:
-        yield How(workers, cluster, StudyDisplay(), _notify, progress)
+        yield How(workers, cluster, StudyDisplay(), notify, progress)
 
 
 def _report(outcome: Outcome, place: Path) -> None:
@@ -160,20 +158,6 @@ def _report(outcome: Outcome, place: Path) -> None:
     print(folder.report)
 
 
-def _check_installed() -> None:
-    from importlib.util import find_spec
-
-    need_training()
-    if not all(map(find_spec, _NEEDED)):
-        raise UserError(
-            f"studies need {' and '.join(_NEEDED)}, which the plain install leaves out: {to_install('train')}"
-        )
-
-
 def _listed(text: str) -> tuple[str, ...]:
     """Words between commas, each once."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-def _notify(message: str) -> None:
-    print(f"digitforge: {message}", file=sys.stderr)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitforge.errors import RecipeError, UserError, to_install
+from digitforge.errors import RecipeError, UserError, need
 from digitforge.files import at_home
+from digitforge.report import NEEDED
 
 if TYPE_CHECKING:
     from digitforge.runs import RunFolder, SpecialistsFolder
@@ -145,15 +146,8 @@ def chosen_settings(
 
 def need_training() -> None:
     """Raise UserError where the extra `train` is not installed."""
-    from importlib.util import find_spec
-
-    needed = ("torch", "lightning_fabric", "safetensors", "onnx", "onnxscript", "tensorboard", "matplotlib", "scipy")
-    missing = [name for name in needed if find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"training needs {', '.join(missing)}, which the plain install leaves out: "
-            f"{to_install('train')} (the README says how to get a small, CPU-only PyTorch)"
-        )
+    needed = ("torch", "lightning_fabric", "filelock", "safetensors", "onnx", "onnxscript", "tensorboard", "scipy")
+    need([*needed, *NEEDED], "training needs", "train")
 
 
 def report(folder: RunFolder | SpecialistsFolder) -> None:

@@ -14,12 +14,11 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from digitforge.data import DataSet
-from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, UserError, to_install
+from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, UserError, need
 from digitforge.files import make_folder
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
@@ -104,8 +103,7 @@ def _settle(ray: Any, reference: Any, task: Task, hear: Callable[[Message], None
 
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    if find_spec("ray") is None:
-        raise UserError(f"--cluster needs Ray, which the plain install leaves out: {to_install('cluster')}")
+    need(["ray"], "--cluster needs", "cluster")
     import ray
 
     try:

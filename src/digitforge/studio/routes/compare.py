@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from digitforge.errors import UserError, to_install
+from digitforge.errors import need
+from digitforge.report import NEEDED
 from digitforge.studio.bounds import MAX_COMPARED, RunName
 from digitforge.studio.guard import REPORT_POLICY
 from digitforge.studio.rooms import TheRooms
 from digitforge.studio.shelf import Shelf
 
 router = APIRouter()
-_NEEDED = ("matplotlib", "jinja2")  # of the extra `train`
 
 
 @router.get("/compare")
@@ -28,8 +27,7 @@ async def compare(
 
 
 def _report(shelf: Shelf, names: list[str]) -> str:
-    if not all(map(find_spec, _NEEDED)):
-        raise UserError(f"comparing needs {' and '.join(_NEEDED)}: {to_install('train')}")
+    need(NEEDED, "comparing needs", "train")
     from digitforge.report.page import report_page, shown_run
 
     return report_page([shown_run(shelf.run(name), name) for name in dict.fromkeys(names)])
