@@ -19,6 +19,7 @@ from digitforge.training.trainer import Trainer
 
 KERAS = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
 RADFORD = {"beta1": 0.5, "beta2": 0.999, "epsilon": 1e-7}
+RMSPROP = {"method": "rmsprop", "beta1": 0.0, "beta2": 0.99, "epsilon": 1e-7}
 PYTORCH = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 
 DCGAN: dict[str, Any] = {
@@ -47,12 +48,12 @@ DOCUMENTED: dict[str, dict[str, Any]] = {
     | {"loss": "wasserstein", "update": "simultaneous"},
     "wgan-gp-tuned": DCGAN
     | {
-        "generator": {"rate": 1e-4, "beta1": 0.0, "beta2": 0.9},
-        "discriminator": {"rate": 1e-4, "beta1": 0.0, "beta2": 0.9},
+        "generator": {"rate": 1e-4, "beta1": 0.0, "beta2": 0.9, "epsilon": 1e-7},
+        "discriminator": {"rate": 1e-4, "beta1": 0.0, "beta2": 0.9, "epsilon": 1e-7},
     }
     | {"loss": "wasserstein", "update": "alternating", "epochs": 50, "dropout": 0.0, "critic_steps": 5},
     "wgan": DCGAN
-    | {"generator": {"method": "rmsprop", "rate": 5e-5}, "discriminator": {"method": "rmsprop", "rate": 5e-5}}
+    | {"generator": {"rate": 5e-5} | RMSPROP, "discriminator": {"rate": 5e-5} | RMSPROP}
     | {"loss": "wasserstein", "update": "alternating", "epochs": 50, "critic_steps": 5},
     "baseline": {
         "generator": {"rate": 2e-4} | RADFORD,

@@ -200,6 +200,13 @@ def test_a_projection_adds_the_labels_direction_to_the_logit() -> None:
     torch.testing.assert_close(logit(features, labels), torch.tensor(by_hand))
 
 
+def test_a_label_first_moves_a_logit_as_much_as_unit_features_weigh() -> None:
+    """Directions of unit length, whatever the features' number: no label drowns what the images say."""
+    label = Logit(4_000, classes=50).label
+    assert label is not None
+    assert label.weight.norm(dim=1).tolist() == pytest.approx([1] * 50, abs=0.06)
+
+
 def test_without_classes_the_logit_hears_no_label() -> None:
     logit = Logit(5, classes=0)
     features = torch.randn(4, 5)

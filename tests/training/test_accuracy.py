@@ -156,6 +156,17 @@ def test_normalisation_is_measured_on_the_pure_batch() -> None:
     assert float(norm.running_mean) == 1000.0
 
 
+def test_fakes_are_drawn_with_the_moments_of_their_own_batch() -> None:
+    """As G draws in training: its tracked moments, which would turn every image to black, have no say."""
+    norm = BatchNorm(16)
+    assert norm.running_mean is not None
+    norm.running_mean.fill_(1000.0)
+    nn.init.constant_(norm.bias, 0.5)
+    draws = nn.Sequential(nn.Linear(4, 16), norm, nn.Unflatten(1, (1, 4, 4)))
+    found = discriminator_accuracy((Generator(draws, classes=0), brightness_judge()), recipe(), digits(30), None, 0)
+    assert found["fake"] < 0.2
+
+
 @pytest.mark.parametrize("count", [249, 250, 251, 501])
 def test_no_image_is_left_alone_in_a_batch(count: int) -> None:
     """A single row of features cannot be normalised."""

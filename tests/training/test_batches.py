@@ -107,13 +107,15 @@ def test_latents_follow_the_recipes_distribution() -> None:
 
 @pytest.mark.parametrize("world", [2, 3])
 def test_the_slices_of_all_processes_tile_the_global_batch(world: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = walk(size=12).batch(4)
+    whole, whole_noise = walk(size=12).batch(4), walk(size=12).noise(4)
     monkeypatch.setattr(batches_module, "processes", lambda: world)
-    slices = []
+    slices, noises = [], []
     for rank in range(world):
         monkeypatch.setattr(batches_module, "this_process", lambda rank=rank: rank)
         slices.append(walk(size=12).batch(4))
+        noises.append(walk(size=12).noise(4))
     for name in ("images", "labels", "latents"):
         parts = [getattr(batch, name) for batch in slices]
         assert {len(part) for part in parts} == {12 // world}
         assert torch.equal(torch.cat(parts), getattr(whole, name))
+    assert torch.equal(torch.cat(noises), whole_noise)
