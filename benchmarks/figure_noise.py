@@ -4,8 +4,8 @@
 
 F is the Frechet distance of 10,000 real digits to the others: once for MNIST's own test part, once for that with its
 labels weighted to the shares that they have in training, as a model that is told its labels draws them, and for random
-parts of all 70,000. The model is the pretrained one, 10,000 images a seed. Keeps all in
-benchmarks/results/figure_noise.json.
+parts of all 70,000. The model is the pretrained one, 10,000 images a seed. Of stacked digits: F, and how far the labels of
+as many real test images lie from those of training. Keeps all in benchmarks/results/figure_noise.json.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from digitforge.classifier import Classifier
 from digitforge.data import load_data
+from digitforge.metrics.distributions import kl_divergence
 from digitforge.metrics.evaluate import evaluate
 from digitforge.metrics.frechet import Moments, frechet_distance, moments
 from digitforge.metrics.real import Measured, find_real
@@ -52,6 +53,7 @@ def main() -> None:
     result = {
         "date": datetime.now(UTC).date().isoformat(),
         "floor": floor,
+        "stacked": stacked(),
         "pretrained_over_seeds": figures,
         "seconds_an_evaluation": spread(seconds),
     }
@@ -72,6 +74,19 @@ def floors(parts: int) -> dict[str, Any]:
     train = moments(real.train.features)
     own = [frechet_distance(each, train) for each in (moments(real.test.features), at_shares(real.test, real.train))]
     return {"test_part": own[0], "test_part_at_training_shares": own[1], "random_parts": spread(found)}
+
+
+def stacked() -> dict[str, float | int]:
+    """Of stacked-mnist's test part: F, the labels that the classifier reads in it, and their KL divergence in nats."""
+    real = find_real(load_data("stacked-mnist"), Classifier.of_channels())
+    assert real.test is not None
+    read = np.bincount(real.test.read, minlength=len(real.test.digits.names))
+    return {
+        "test_part": frechet_distance(moments(real.test.features), moments(real.train.features)),
+        "labels_read": int(np.count_nonzero(read)),
+        "divergence": kl_divergence(read, real.train.digits.counts),
+        "n": len(real.test),
+    }
 
 
 def at_shares(part: Measured, other: Measured) -> Moments:

@@ -50,6 +50,11 @@ drawings to real training images, 1 where it is that of other real images; sever
 A passage ends with words on what one pair of eyes finds in the sheet below it, and on why: they are no measure. What a
 recipe is, and its losses: [recipes](recipes.md).
 
+The rows of a sheet are the digits asked for; a model that is told none drew 500 images, which the pinned classifier
+sorted into rows: a short or missing one is a digit that it hardly draws. Where a passage has no word on the run's
+[diagnosis](diagnosis.md), it was written before these were told. The runs of `express-untold` are others than the
+README's, and a few images longer or shorter, as their length is a time.
+
 """
 FIGURES = """## All figures
 

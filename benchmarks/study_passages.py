@@ -5,7 +5,8 @@
     python benchmarks/study_passages.py [--one-digit runs/study-one-digit] [--claims runs/study-claims]
 
 Every verdict with its figures and, in docs/images, pictures; of `one-digit` also the distances at the end.
-A study whose folder is not there keeps the words that it has; claims told of before are kept in results/claims.json.
+A study whose folder is not there keeps the words that it has; what is told is kept in results/claims.json, with claims told
+of before, and in results/one_digit.json.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from passages import ROOT, table, write_passage
 from recipe_speed import machine
 
 PICTURES = ROOT / "docs" / "images"
+ONE_DIGIT_KEPT = ROOT / "benchmarks" / "results" / "one_digit.json"
 CLAIMS_KEPT = ROOT / "benchmarks" / "results" / "claims.json"
 SPEEDS = ROOT / "benchmarks" / "results" / "recipe_speed.json"
 MINUTE, HOUR = 60, 3600  # seconds
@@ -108,6 +110,7 @@ def tell_one_digit(results: Mapping[str, Any], _: Path) -> None:
             parts.append(f"![{plate.alt}](images/{picture.name})")
         findings = [one for one in results["findings"] if one["key"].startswith(f"{recipe}-")]
         parts += [*map(in_markdown, growth.tables), verdicts(findings)]
+    write_whole(ONE_DIGIT_KEPT, f"{json.dumps(results, indent=2, ensure_ascii=False)}\n".encode())
     write_passage("docs/studies.md", "what one-digit found", "\n\n".join(parts))
 
 

@@ -1,11 +1,12 @@
 """What a model's images are held against: the moments of real ones in the classifier's features.
 
 Those of MNIST ship with the package, which spares its key figures the data set; `python -m
-digitforge.metrics.reference` makes that file.
+digitforge.metrics.reference --out FILE` makes that file.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import sys
 from collections.abc import Sequence
@@ -145,14 +146,17 @@ def _unpack(mean: NDArray[Any], upper: NDArray[Any], count: np.int64) -> Moments
 
 
 def main() -> int:
-    """Make the file of the package from MNIST and the pinned classifier."""
+    """Make a file such as the package has, from MNIST and the pinned classifier."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    path: Path = parser.parse_args().out
     try:
         classifier = Classifier.load()
-        write_shipped(SHIPPED, find_real(load_data("mnist"), classifier), classifier)
+        write_shipped(path, find_real(load_data("mnist"), classifier), classifier)
     except DigitforgeError as error:
         print(f"digitforge: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{SHIPPED}: {SHIPPED.stat().st_size:,} bytes, classifier {classifier.sha256}")
+    print(f"{path}: {path.stat().st_size:,} bytes, classifier {classifier.sha256}")
     return 0
 
 
