@@ -5,8 +5,8 @@
     python benchmarks/study_passages.py [--one-digit runs/study-one-digit] [--claims runs/study-claims]
 
 Every verdict with its figures and, in docs/images, pictures; of `one-digit` also the distances at the end.
-A study whose folder is not there keeps the words that it has; what is told is kept in results/claims.json, with claims told
-of before, and in results/one_digit.json.
+A study whose folder is not there keeps the words that it has; what is told is kept in results/claims.json, with claims
+told of before, and in results/one_digit.json.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 
 from digitforge import files
 from digitforge.errors import OutputError
-from digitforge.files import at_home, make_folder, sha256_of, write_whole, written_whole
+from digitforge.files import at_home, keep, make_folder, read_table, sha256_of, write_whole, written_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -33,6 +33,30 @@ def test_until_the_last_byte_is_there_the_old_file_stands(tmp_path: Path) -> Non
         stream.flush()
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
+
+
+def test_what_a_cache_cannot_take_is_done_without(tmp_path: Path) -> None:
+    keep(tmp_path / "new" / "a", lambda stream: stream.write(b"one"))
+    assert (tmp_path / "new" / "a").read_bytes() == b"one"
+    keep(tmp_path / "new" / "a" / "b", lambda stream: stream.write(b"two"))
+    assert (tmp_path / "new" / "a").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b'{"a": [1]}', {"a": [1]}),
+        (b"[1]", None),
+        (b'{"a": ', None),
+        (b"\xff\x00", None),
+        (b"[" * 100_000, None),
+    ],
+    ids=["a table", "a list", "cut off", "no text", "bottomless"],
+)
+def test_a_table_that_cannot_be_read_is_none(tmp_path: Path, content: bytes, found: object) -> None:
+    assert read_table(tmp_path / "a") is None
+    (tmp_path / "a").write_bytes(content)
+    assert read_table(tmp_path / "a") == found
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from digitforge.errors import WriteError
 
@@ -52,6 +53,23 @@ def write_whole(path: Path, content: bytes) -> None:
             stream.write(content)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def keep(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Put what `write` writes into a cache; one that can't be written to only costs the time to make it again."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as stream:
+            write(stream)
+
+
+def read_table(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is none that can be read."""
+    try:
+        table = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return table if isinstance(table, dict) else None
 
 
 def drop_parts(folder: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from digitforge.errors import RunError
-from digitforge.files import make_folder, unwritable, write_whole
+from digitforge.files import make_folder, read_table, unwritable, write_whole
 
 LOCK = ".lock"  # the system lets go of it when its holder dies, however that comes
 HOLDER = ".holder.json"  # beside it, as on some systems nobody else can read a locked file
@@ -66,7 +66,7 @@ def is_held(folder: Path) -> bool:
 def _holder(folder: Path) -> str:
     """Who holds a folder, in words."""
     try:
-        told = json.loads((folder / HOLDER).read_bytes())
+        told = read_table(folder / HOLDER) or {}
         return f"process {int(told['process'])} on {told['machine']}"
-    except (OSError, ValueError, KeyError, TypeError):  # it has taken the lock and not yet said who it is
+    except (ValueError, KeyError, TypeError):  # it has taken the lock and not yet said who it is
         return "another process"

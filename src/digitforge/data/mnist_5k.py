@@ -10,7 +10,7 @@ from digitforge.data.digits import DataSet, Digits
 from digitforge.data.fetch import cache_folder
 from digitforge.data.npz import read_npz
 from digitforge.errors import DataError, to_install
-from digitforge.files import written_whole
+from digitforge.files import keep
 
 NAME = "mnist-5k"
 FILE_NAME = "mnist-5k.npz"
@@ -64,10 +64,5 @@ def _read_packaged() -> Digits:
 
 
 def _keep(digits: Digits) -> None:
-    """Write the digits to the cache; a cache that cannot be written only costs the time to parse them again."""
-    try:
-        cached_path().parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(cached_path()) as stream:
-            np.savez_compressed(stream, images=digits.images, labels=digits.labels)
-    except OSError:
-        return
+    """Write the digits to the cache."""
+    keep(cached_path(), lambda stream: np.savez_compressed(stream, images=digits.images, labels=digits.labels))

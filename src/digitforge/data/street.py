@@ -20,7 +20,7 @@ from digitforge.data.street_digits import SIZE, Glyphs, render_glyphs, set_numbe
 from digitforge.data.street_paint import Colours, draw_colours
 from digitforge.data.street_photos import photograph
 from digitforge.errors import DataError
-from digitforge.files import written_whole
+from digitforge.files import keep
 from digitforge.randomness import stream
 
 NAME = "street"
@@ -174,14 +174,9 @@ def _read_part(arrays: np.lib.npyio.NpzFile, prefix: str) -> Part:
 
 
 def _keep(parts: tuple[Part, Part]) -> None:
-    """Write both parts to the cache; one that cannot be written only costs the time to draw them again."""
+    """Write both parts to the cache."""
     arrays: dict[str, Any] = {}
     for prefix, part in zip(("", "test_"), parts, strict=True):
         arrays |= {f"{prefix}images": part.digits.images, f"{prefix}labels": part.digits.labels}
         arrays |= {f"{prefix}{field.name}": getattr(part.truth, field.name) for field in fields(Truth)}
-    try:
-        cached_path().parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(cached_path()) as file:
-            np.savez(file, **arrays)
-    except OSError:
-        return
+    keep(cached_path(), lambda stream: np.savez(stream, **arrays))

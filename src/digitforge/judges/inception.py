@@ -6,7 +6,6 @@ weights must be fetched or handed in.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,8 +20,8 @@ from digitforge.data.digits import DataSet, Digits, Images
 from digitforge.data.fetch import cache_folder, fetch_files, is_intact
 from digitforge.data.npz import DAMAGE
 from digitforge.data.sources import Mirror, Progress, RemoteFile
-from digitforge.errors import DataError, ModelError, OutputError, UserError, to_install
-from digitforge.files import at_home, make_folder, write_whole
+from digitforge.errors import DataError, ModelError, UserError, to_install
+from digitforge.files import at_home, keep
 from digitforge.forge import Forge
 from digitforge.metrics.figure import Figure
 from digitforge.metrics.frechet import Moments, frechet_distance, merge, moments
@@ -199,13 +198,8 @@ def _real_moments(digits: Digits, extractor: Extractor, what: str, notify: Notif
         return kept
     _announce(len(digits), f"{what}, once,", notify)
     found = _moments((digits.images,), extractor)
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, identity=_identity(digits, extractor), **asdict(found))
-    try:
-        make_folder(path.parent)
-        write_whole(path, stream.getvalue())
-    except OutputError:  # it only costs the time to read them again
-        pass
+    arrays = {"identity": _identity(digits, extractor), **asdict(found)}
+    keep(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays))
     return found
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from digitforge.classifier import PROCEDURE, Classifier, cached_classifier, own_classifier_path
 from digitforge.data.digits import DataSet, Digits
-from digitforge.errors import DataError, OutputError
-from digitforge.files import make_folder, write_whole
+from digitforge.errors import DataError
+from digitforge.files import keep
 from digitforge.metrics.real import Notify
 from digitforge.networks.to_onnx import classifier_to_onnx
 from digitforge.onnx_file import read_onnx
@@ -101,11 +101,7 @@ def _split(data: DataSet, seed: int) -> tuple[Digits, Digits]:
 
 
 def _kept(content: bytes, data_sha256: str) -> Classifier:
-    """The classifier in a file's content, put into the cache; one that can't be written to only costs time again."""
+    """The classifier in a file's content, put into the cache."""
     path = own_classifier_path(data_sha256)
-    try:
-        make_folder(path.parent)
-        write_whole(path, content)
-    except OutputError:
-        pass
+    keep(path, lambda stream: stream.write(content))
     return Classifier(read_onnx(content, path))

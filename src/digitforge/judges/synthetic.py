@@ -11,8 +11,8 @@ import numpy as np
 
 from digitforge.data.digits import DataSet, Digits
 from digitforge.data.fetch import cache_folder
-from digitforge.errors import DataError, ModelError, OutputError, UserError
-from digitforge.files import make_folder, write_whole
+from digitforge.errors import DataError, ModelError, UserError
+from digitforge.files import keep, read_table
 from digitforge.forge import Forge
 from digitforge.metrics.evaluation import Tstr
 from digitforge.metrics.figure import Figure
@@ -113,21 +113,12 @@ def _real_accuracy(train: Digits, test: Digits, seed: int, name: str, notify: No
     if notify:
         notify(f"training the same classifier of {len(train):,} real images of {name}, once: {STEPS:,} steps")
     found = _learnt(train, test, seed)
-    try:
-        make_folder(path.parent)
-        write_whole(path, json.dumps(asked | {"accuracy": found}).encode())
-    except OutputError:  # it only costs the time to train again
-        pass
+    keep(path, lambda stream: stream.write(json.dumps(asked | {"accuracy": found}).encode()))
     return found
 
 
 def _read(path: Path, asked: dict[str, Any]) -> float | None:
     """The accuracy in a file that was kept for just what is asked; None if there is none that can be read."""
-    try:
-        table = json.loads(path.read_bytes())
-        if {key: table[key] for key in asked} != asked:
-            return None
-        found = float(table["accuracy"])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return found if 0 <= found <= 1 else None
+    table = read_table(path) or {}
+    found = table.pop("accuracy", None)
+    return found if table == asked and isinstance(found, float) and 0 <= found <= 1 else None

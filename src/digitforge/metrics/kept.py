@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from digitforge import __version__
 from digitforge.data import is_at_hand, load_data
 from digitforge.data.fetch import cache_folder
 from digitforge.data.sources import Progress
-from digitforge.errors import DataError, OutputError
-from digitforge.files import make_folder, write_whole
+from digitforge.errors import DataError
+from digitforge.files import keep, read_table
 from digitforge.forge import Forge
 from digitforge.metrics.details import Details
 from digitforge.metrics.evaluate import COUNT, evaluate, fitting_classifier
@@ -27,7 +25,7 @@ def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progre
     """
     classifier = fitting_classifier(forge)
     path = cache_folder() / "evaluations" / f"{forge.sha256[:16]}-{classifier.sha256[:16]}-{__version__}.json"
-    kept = _read(path)
+    kept = read_table(path)
     wanted = {"model_sha256": forge.sha256, "classifier_sha256": classifier.sha256, "count": COUNT, "seed": 0}
     is_of_it = kept is not None and _has_details(kept) and all(kept.get(key) == value for key, value in wanted.items())
     learned = forge.card.data
@@ -38,11 +36,7 @@ def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progre
     if notify:
         notify(f"measuring {COUNT:,} images of {forge.path}")
     found = evaluate(forge, classifier=classifier, notify=notify, progress=progress)
-    try:
-        make_folder(path.parent)
-        write_whole(path, found.to_json().encode())
-    except OutputError:  # it only costs the time to measure again
-        pass
+    keep(path, lambda stream: stream.write(found.to_json().encode()))
     return found.as_dict()
 
 
@@ -60,11 +54,3 @@ def _has_details(kept: dict[str, Any]) -> bool:
     """Whether all of today's details are there."""
     details = kept.get("details")
     return isinstance(details, dict) and {field.name for field in fields(Details)} <= details.keys()
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        table = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return table if isinstance(table, dict) else None

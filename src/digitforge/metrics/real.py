@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
@@ -16,8 +15,7 @@ from digitforge.classifier import Classifier
 from digitforge.data.digits import DataSet, Digits, Images, Labels
 from digitforge.data.fetch import cache_folder
 from digitforge.data.npz import DAMAGE
-from digitforge.errors import OutputError
-from digitforge.files import make_folder, write_whole
+from digitforge.files import keep
 from digitforge.metrics.colours import BLUE, GREEN, RED, brightnesses, channel_means, contrasts, saturations
 from digitforge.metrics.copies import Nearest, copy_threshold, nearest
 from digitforge.metrics.per_image import PerImage
@@ -152,7 +150,7 @@ def _identity(data: DataSet, classifier: Classifier) -> list[str]:
 
 
 def _keep(path: Path, real: Real, data: DataSet, classifier: Classifier) -> None:
-    """Put the measurements into the cache; a cache that can't be written only costs the time to take them again."""
+    """Put the measurements into the cache."""
     arrays: dict[str, NDArray[Any]] = {"identity": np.asarray(_identity(data, classifier))}
     for part, measured in (("train", real.train), ("test", real.test)):
         if measured is not None:
@@ -160,13 +158,7 @@ def _keep(path: Path, real: Real, data: DataSet, classifier: Classifier) -> None
             arrays |= {f"{part}.{key}": values for key, values in measured.properties.items()}
     if real.nearest_to_test is not None:
         arrays |= {f"near.{key}": values for key, values in asdict(real.nearest_to_test).items()}
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **arrays)
-    try:
-        make_folder(path.parent)
-        write_whole(path, stream.getvalue())
-    except OutputError:
-        return
+    keep(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays))
 
 
 def _read(path: Path, data: DataSet, classifier: Classifier) -> Real | None:

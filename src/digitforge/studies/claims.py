@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import Any, get_args
 
 from digitforge.data import DataSet
 from digitforge.errors import UserError
+from digitforge.files import read_table
 from digitforge.recipe import nearest
 from digitforge.runs import RunFolder
 from digitforge.studies import (
@@ -130,13 +130,13 @@ def _results_before(folder: StudyFolder, settings: Mapping[str, Any]) -> dict[st
     keys: of its claims. runs: each as ROLE-SEED. places: the folders that runs were looked for in.
     """
     try:
-        table = json.loads(folder.results.read_bytes())
+        table = read_table(folder.results) or {}
         places = list(map(str, table["settings"].pop("places", [])))
         if table["settings"] != settings:
             return {}
         runs = [name for one in table["runs"] for name in str(one["name"]).split(", ")]
         return {"keys": [str(one["key"]) for one in table["findings"]], "runs": runs, "places": places}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (TypeError, KeyError, AttributeError):
         return {}
 
 

@@ -17,7 +17,7 @@ from digitforge.classifier import Classifier, classifier_for
 from digitforge.data import DataSet
 from digitforge.data.digits import listed
 from digitforge.errors import DataError, RunError
-from digitforge.files import make_folder, sha256_of, write_whole
+from digitforge.files import make_folder, read_table, sha256_of, write_whole
 from digitforge.forge import Forge
 from digitforge.metrics.evaluate import COUNT, evaluate
 from digitforge.metrics.frechet import Moments, frechet_distance, moments
@@ -62,7 +62,7 @@ class Measures:
 
     def figures(self, run: RunFolder, images: int, details: bool = False) -> Mapping[str, Any]:
         """An evaluation as Evaluation.as_dict() has it; details: with what needs the real images themselves."""
-        if not details and (kept := self._read(self.path(run, images, "details"))) is not None:
+        if not details and (kept := read_table(self.path(run, images, "details"))) is not None:
             return kept
         kind = "details" if details else "figures"
         return self._kept(
@@ -91,7 +91,7 @@ class Measures:
 
     def _kept(self, run: RunFolder, images: int, kind: str, take: Take) -> Mapping[str, Any]:
         path = self.path(run, images, kind)
-        if (kept := self._read(path)) is not None:
+        if (kept := read_table(path)) is not None:
             return kept
         if self._notify:
             self._notify(f"measuring {run.path.name} after {images:,} images")
@@ -181,15 +181,6 @@ class Measures:
         ).ravel()
         marked = stray_ink(images) > 0
         return {"above": chance_above(logits[~marked], logits[marked]), "n": len(images), "marked": int(marked.sum())}
-
-    @staticmethod
-    def _read(path: Path) -> Mapping[str, Any] | None:
-        """What is kept; None where there is nothing that can be read, as it can be taken again."""
-        try:
-            table = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return None
-        return table if isinstance(table, dict) else None
 
 
 def digit_figures(

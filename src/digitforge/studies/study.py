@@ -12,7 +12,7 @@ from typing import Any
 from digitforge import __version__
 from digitforge.data import DataSet, Progress, load_data
 from digitforge.errors import OutputError, RecipeError, RunError
-from digitforge.files import make_folder, write_whole
+from digitforge.files import make_folder, read_table, write_whole
 from digitforge.metrics.real import Notify
 from digitforge.report.quantities import number
 from digitforge.report.study_page import Bar, ShownFinding, StudiedTraining, StudyPart, study_page
@@ -71,10 +71,8 @@ class StudyFolder:
 
     def _held(self) -> str | None:
         """The study that is in the folder, if there is one."""
-        try:
-            return str(json.loads(self.marker.read_bytes())["study"])
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        marker = read_table(self.marker) or {}
+        return str(marker["study"]) if "study" in marker else None
 
 
 @dataclass(frozen=True)

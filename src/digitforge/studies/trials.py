@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from digitforge import __version__
 from digitforge.data import DataSet
 from digitforge.errors import DigitforgeError, InterruptionError, RunError, UserError
-from digitforge.files import make_folder, write_whole
+from digitforge.files import make_folder, read_table, write_whole
 from digitforge.onnx_file import available_cores
 from digitforge.recipe import LENGTHS, Recipe
 from digitforge.runs import RunFolder
@@ -199,11 +199,8 @@ def _check_own(trial: Trial, folder: RunFolder, data: DataSet) -> None:
 
 def _divergence(verdict: Path) -> str | None:
     """How a trial's numbers ran away, as this version found; None where they did not, or another version said so."""
-    try:
-        told = json.loads(verdict.read_bytes())
-        return str(told["sentence"]) if told["version"] == __version__ else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    told = read_table(verdict) or {}
+    return str(told["sentence"]) if told.get("version") == __version__ and "sentence" in told else None
 
 
 def finished_runs(places: Sequence[Path]) -> list[tuple[RunFolder, Recipe]]:

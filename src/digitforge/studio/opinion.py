@@ -85,7 +85,7 @@ def load_judge(path: Path, recipe: Recipe, forge: Forge) -> Judge:
     file = open_onnx(path)
     try:
         kind = json.loads(file.card)["kind"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         kind = None
     if kind != "discriminator":
         raise ModelError(f"{path.name} is no discriminator; train the run again")

@@ -13,7 +13,7 @@ from typing import Literal
 
 import psutil
 
-from digitforge.files import write_whole
+from digitforge.files import read_table, write_whole
 
 Job = Literal["train", "export"]
 _SAME_BIRTH = 2.0  # seconds: what a clock that is set meanwhile may move the birth of a process
@@ -83,8 +83,8 @@ def start(
 def read_worker(record: Path) -> Worker | None:
     """Who a record tells of; None where there is none that can be read."""
     try:
-        return Worker(**json.loads(record.read_bytes()))
-    except (OSError, ValueError, TypeError):
+        return Worker(**(read_table(record) or {}))
+    except TypeError:
         return None
 
 
