@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from digitforge.errors import OutputError, RecipeError, RunError
-from digitforge.runs import RunFolder, SpecialistsFolder, image_count, new_run_folder
+from digitforge.runs import RunFolder, SpecialistsFolder, count_of, new_run_folder
 from tiny_runs import tiny_recipe
 
 
@@ -46,7 +46,7 @@ def test_a_damaged_recipe_is_named(folder: RunFolder) -> None:
 def test_sheets_come_in_the_order_of_image_counts_whatever_their_names_length(folder: RunFolder) -> None:
     for name in ("12288", "0000000960", "0", "another"):
         (folder.path / "samples" / f"{name}.png").touch()
-    assert [image_count(path) for path in folder.samples()] == [0, 960, 12288]
+    assert [count_of(path) for path in folder.samples()] == [0, 960, 12288]
 
 
 def test_a_copy_that_somebody_keeps_beside_the_checkpoints_is_none(folder: RunFolder) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 def cut(answer: dict[str, Any], place: int) -> np.ndarray:
     """One image of an answer, uint8 [H, W]."""
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["picture"].split(",")[1]))))
-    row, column = divmod(place, answer["columns"])
-    height, width = answer["height"], answer["width"]
+    columns = answer["columns"]
+    row, column = divmod(place, columns)
+    height, width = picture.shape[0] // -(-answer["count"] // columns), picture.shape[1] // columns
     return picture[row * height : (row + 1) * height, column * width : (column + 1) * width]

@@ -1,7 +1,7 @@
 """The errors a user can meet: each is one sentence that says what was wrong, where, and the way on."""
 
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def to_install(extra: str) -> str:
@@ -26,6 +26,12 @@ def in_a_line(error: Exception) -> str:
             "smaller networks), or give smaller files"
         )
     return f"an unexpected {kind} ({error}); run it again with --debug to see where, and report it"
+
+
+def enumerated(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: "a", "a and b", "a, b and c"."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def printable(text: str) -> str:

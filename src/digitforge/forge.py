@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitforge.card import Card, CardData, CardLatent
+from digitforge.card import Card
 from digitforge.classifier import Classifier, classifier_for
 from digitforge.data.digits import FEW_LABELS, Digits, Images, Labels, listed
-from digitforge.errors import ModelError, UserError
+from digitforge.errors import ModelError, UserError, enumerated
 from digitforge.files import at_home
 from digitforge.onnx_file import BLEND, Port
 from digitforge.randomness import Latents, draw_latents, spread_labels, stream
 from digitforge.set_file import ModelFile, open_model
-
-__all__ = ["UNLABELLED", "Card", "CardData", "CardLatent", "Drawn", "Forge"]
 
 PRETRAINED = Path(__file__).parent / "assets" / "express-mnist.onnx"
 BATCH = 500  # images drawn at once: bounds memory; from 32 to 1,000, express draws equally fast on two cores
@@ -331,6 +329,4 @@ def _model_path(path: str | Path | None) -> Path:
 
 
 def _enumerate(names: tuple[str, ...]) -> str:
-    if len(names) > FEW_LABELS:
-        return listed(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed(names) if len(names) > FEW_LABELS else enumerated(names)

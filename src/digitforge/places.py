@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from digitforge.errors import OutputError
-from digitforge.files import make_folder, write_whole
+from digitforge.files import PART, make_folder, write_whole
 
 
 def check_place(path: Path) -> None:
@@ -93,7 +93,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     Where `path` is there already, it lies in it, since that may be a link or another disk, and moves its files up.
     """
     was_there = path.is_dir()
-    part = f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
+    part = f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{PART}"
     beside = path / part if was_there else path.with_name(part)
     beside.mkdir()
     moved: list[Path] = []

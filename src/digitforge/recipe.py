@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from digitforge.errors import RecipeError
 from digitforge.sections import Compute, Data, Networks, Objective, Optimiser, Record, Section, Training
 
+DEFAULT_RECIPE = "express"
 LENGTHS = ("training.seconds", "training.images", "training.epochs")  # the keys of which a recipe has one
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from digitforge.data import DataSet, data_name
 from digitforge.errors import RunError
-from digitforge.recipe import LENGTHS, Recipe, load_recipe, recipe_keys
+from digitforge.recipe import LENGTHS, Recipe, full_key, load_recipe, recipe_keys
 from digitforge.runs import RunFolder, SpecialistsFolder
 
 # What leaves a decision to us, which was taken when the run began: here it may fall out otherwise.
 _LEFT_TO_US: Mapping[str, object] = {"compute.device": "auto", "compute.precision": "auto", "compute.threads": 0}
+
+
+def settings_in_full(settings: Mapping[str, object] | None, data: str | Path | DataSet | None) -> dict[str, object]:
+    """Settings by their full keys, the name of the data among them where data are given."""
+    full = {full_key(key): value for key, value in (settings or {}).items()}
+    return full if data is None else full | {"data.name": data.name if isinstance(data, DataSet) else data_name(data)}
 
 
 def saved_recipe(folder: RunFolder | SpecialistsFolder | None, resume: bool) -> Recipe | None:

@@ -93,9 +93,14 @@ class RunFolder:
         """Everything about the run in one page, once the run has ended."""
         return self.path / "report.html"
 
+    @property
+    def samples_folder(self) -> Path:
+        """Where the sheets lie."""
+        return self.path / "samples"
+
     def sample(self, images: int) -> Path:
         """The sheet of the same latents after so many images."""
-        return self.path / "samples" / f"{images:0{_DIGITS}d}.png"
+        return self.samples_folder / f"{images:0{_DIGITS}d}.png"
 
     def snapshot(self, images: int) -> Path:
         """The generator's weights after so many images."""
@@ -107,7 +112,7 @@ class RunFolder:
 
     def samples(self) -> list[Path]:
         """The sheets so far, first to last: by their image counts, whatever the length of their names."""
-        return _counted(self.path / "samples", ".png")
+        return _counted(self.samples_folder, ".png")
 
     def snapshots(self) -> list[Path]:
         """The generator's weights so far, first to last."""
@@ -187,10 +192,10 @@ class RunFolder:
         kept = [_stats_line(line) for line in self.read_stats() if line["images"] <= images]
         write_whole(self.stats, "".join(kept).encode())
         for path in [*self.samples(), *self.snapshots()]:
-            if image_count(path) > images:
+            if count_of(path) > images:
                 path.unlink()
         for path in self.checkpoints():
-            if image_count(path) > step:
+            if count_of(path) > step:
                 path.unlink()
         drop_parts(self.path)
 
@@ -279,8 +284,8 @@ class SpecialistsFolder:
         _write_hashes(self.path, self.hashes)
 
 
-def image_count(path: Path) -> int:
-    """The images after which a sheet or a snapshot was made, as its name tells."""
+def count_of(path: Path) -> int:
+    """What a file's name counts: the images after which a sheet or a snapshot was made, a checkpoint's steps."""
     return int(path.stem)
 
 
@@ -310,9 +315,9 @@ def _stats_line(line: Mapping[str, Any]) -> str:
 
 
 def _counted(folder: Path, suffix: str) -> list[Path]:
-    """The files of one kind whose names are image counts, by these."""
+    """The files of one kind whose names are counts, by these."""
     paths = (path for path in folder.glob(f"*{suffix}") if path.stem.isdecimal())
-    return sorted(paths, key=image_count)
+    return sorted(paths, key=count_of)
 
 
 def _free_folder(out: Path | None, name: str) -> Path:

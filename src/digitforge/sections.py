@@ -182,6 +182,13 @@ class Training(Section):
         """Real images that D has seen at G's first step: its first phase in whole batches of the first size."""
         return -(-self.pretrain_images // self.batch_size) * self.batch_size
 
+    @property
+    def said_length(self) -> str:
+        """How long a run is, in the words of its recipe."""
+        if self.seconds is not None:
+            return f"{self.seconds:g} s"
+        return f"{self.images:,} images" if self.images is not None else f"{self.epochs:g} epochs"
+
     def length(self, count: int) -> int | None:
         """Real images that the whole run shows to D, of a data set of `count`; None where its length is a time."""
         if self.epochs is None:

@@ -30,6 +30,8 @@ MAX_PIXELS = 2**24  # of one picture before scaling: 10,000 images of 32x32 with
 PNG_DAMAGE = (OSError, ValueError, SyntaxError, LookupError, struct.error, Image.DecompressionBombError)
 _BACKGROUND = 40  # darker than ink, lighter than paper, so that black images keep their edges
 _INK = 230
+_PAPER, _ON_PAPER = 255, 30  # grey levels of paper and of what is written on it
+_PAPER_GAP = 14  # pixels between pictures on paper, and around them all
 _LETTERS = 14  # of a label's name that are shown
 _FONT_SIZE = 14  # pixels
 
@@ -53,6 +55,30 @@ def grid(images: Images, columns: int) -> Picture:
 def square_grid(images: Images) -> Picture:
     """The images in a grid with about as many rows as columns."""
     return grid(images, math.ceil(math.sqrt(len(images))))
+
+
+def captioned_rows(
+    pictures: Sequence[Image.Image], captions: Sequence[str], columns: int, caption: int, font_size: int
+) -> Image.Image:
+    """Pictures in rows of `columns` on white paper, each below its caption.
+
+    caption: pixels for one above its picture. font_size: in pixels.
+    """
+    font = ImageFont.load_default(font_size)
+    columns = min(columns, len(pictures))
+    width = _PAPER_GAP + max([one.width for one in pictures] + [math.ceil(font.getlength(each)) for each in captions])
+    height = _PAPER_GAP + max(one.height for one in pictures) + caption
+    mode = "RGB" if any(one.mode == "RGB" for one in pictures) else "L"
+    paper, ink = (level if mode == "L" else (level,) * 3 for level in (_PAPER, _ON_PAPER))
+    size = (columns * width + _PAPER_GAP, math.ceil(len(pictures) / columns) * height + _PAPER_GAP)
+    sheet = Image.new(mode, size, paper)
+    draw = ImageDraw.Draw(sheet)
+    for place, (picture, text) in enumerate(zip(pictures, captions, strict=True)):
+        row, column = divmod(place, columns)
+        left, top = _PAPER_GAP + column * width, _PAPER_GAP // 2 + row * height
+        draw.text((left, top + caption // 2), text, fill=ink, font=font, anchor="lm")
+        sheet.paste(picture, (left, top + caption))
+    return sheet
 
 
 def beside(pictures: Sequence[Picture]) -> Picture:

@@ -99,7 +99,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def shown(*messages: Message, finished: tuple[str, ...] = ()) -> JobDisplay:
     """A display that has heard these messages."""
     display = JobDisplay()
-    display.started(SpecialistsFolder(Path("job")), RECIPE, finished)
+    display.started("three specialists", RECIPE.data.digits, finished)
     for message in messages:
         display.heard(message)
     return display
@@ -113,7 +113,7 @@ def test_a_log_says_what_begins_and_when_a_digit_is_done(clock: Clock, capfd: py
     display.heard(Done("3", 6000, 8.04))
     display.ended()
     assert capfd.readouterr().err.splitlines() == [
-        "express on mnist: a specialist for each of 3, 5, 7, seed 2, in job",
+        "three specialists",
         "the rest in turn",
         "digit 3: 6,000 images in 8.0 s of training steps; 1 of 3 done, 800 images/s together, 10 s left",
     ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from digitforge.report.comparison import Reached, differing_settings, reached
-from digitforge.report.history import read_history
+from digitforge.report.comparison import Reached, differing_settings
 from digitforge.report.shown import shown_run
 from digitforge.report.tables import are_comparable
 from drawn_runs import write_run
@@ -27,7 +26,7 @@ def test_what_only_describes_or_records_a_run_is_no_setting() -> None:
 
 def test_a_run_on_its_way_has_no_figures(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", settings={"training.images": 600})
-    assert reached(folder, read_history(folder)) == Reached("run", 300, 600, 3.0, None, None, None)
+    assert shown_run(folder).reached == Reached("run", 300, 600, 3.0, None, None, None)
 
 
 def test_a_finished_run_has_the_figures_of_its_models_card(tmp_path: Path) -> None:
@@ -39,7 +38,7 @@ def test_a_finished_run_has_the_figures_of_its_models_card(tmp_path: Path) -> No
     }
     write_model(folder.model, card=card_table(figures=figures))
     folder.write_hashes()
-    found = reached(folder, read_history(folder))
+    found = shown_run(folder).reached
     assert (found.frechet, found.ratio, found.accuracy) == (1.5, 46.0, 0.75)
 
 
@@ -59,5 +58,5 @@ def test_figures_that_a_model_lacks_are_none(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run")
     write_model(folder.model, card=card_table(figures={"frechet": {"value": 1.5}, "ratio": None, "accuracy": None}))
     folder.write_hashes()
-    found = reached(folder, read_history(folder))
+    found = shown_run(folder).reached
     assert (found.frechet, found.ratio, found.accuracy) == (1.5, None, None)

@@ -15,7 +15,7 @@ BAR = Bar(
     "ratio of distances", 0.5, 0.25, 1.0, (-math.inf, 0.8), (0.4, 0.6), "0.400 · 0.600", "cannot be told", True, 50
 )
 FINDING = ShownFinding(
-    "good", "002", "It is <good> & true.", "By looking.", "does not hold", "Does not hold. So & so.", (BAR,), ()
+    "good", "It is <good> & true.", "By looking.", "does not hold", "Does not hold. So & so.", (BAR,), ()
 )
 TRAINING = StudiedTraining("dcgan-0", "dcgan-0-0123abcd", "dcgan", 0, 6000, 12.5, "mnist")
 

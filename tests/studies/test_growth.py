@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from digitforge.metrics.distributions import chance_above
 from digitforge.studies.evidence import MissingError
 from digitforge.studies.finding import Finding
 from digitforge.studies.growth import Growth, Moment
 from digitforge.studies.intervals import Word
-from digitforge.studies.measures import chance_above, digit_figures, sureness
+from digitforge.studies.measures import digit_figures, sureness
 from digitforge.studies.one_digit_findings import Group, findings_of
 from digitforge.studies.one_digit_sides import Sides, cost
 

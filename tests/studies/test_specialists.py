@@ -25,7 +25,7 @@ from digitforge.forge import Forge
 from digitforge.holding import held
 from digitforge.metrics import reference as reference_module
 from digitforge.metrics.evaluate import evaluate
-from digitforge.recipe import Recipe, load_recipe
+from digitforge.recipe import load_recipe
 from digitforge.runs import RunFolder, SpecialistsFolder
 from digitforge.sections import Compute
 from digitforge.studies import worker
@@ -56,7 +56,7 @@ class Listener:
         self.messages: list[Message] = []
         self.ends = 0
 
-    def started(self, folder: SpecialistsFolder, recipe: Recipe, finished: Sequence[str]) -> None:
+    def started(self, title: str, names: Sequence[str], finished: Sequence[str]) -> None:
         self.finished = list(finished)
 
     def heard(self, message: Message) -> None:
@@ -141,6 +141,7 @@ def test_ctrl_c_saves_every_run_and_says_how_to_go_on(stopped: Stopped) -> None:
         "\ndigitforge: stopped; everything so far is saved in job: go on with "
         "`digitforge specialists --out job --resume`\n"
     )
+    assert ": a specialist for each of cat, dog, owl, seed 5, in job\n" in stopped.err
     assert "Traceback" not in stopped.err
     assert not stopped.is_whole
     assert "label-2-owl" not in stopped.lines
@@ -388,7 +389,8 @@ def finished_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **data: object
     for label, run in runs.items():
         run.create(tiny_recipe({"data.digits": [str(label)]}))
         write_model(run.model, card=card_table(frequencies=[20 * (each == label) for each in range(10)], data=data))
-    return folder, finish(folder, runs)
+    finish(folder, runs)
+    return folder, Forge.load(folder.model).card
 
 
 @pytest.mark.parametrize("change", [{"sha256": "00" * 32}, {"name": "gone.npz"}])

@@ -41,7 +41,7 @@ class Listener:
         self.heard_all: list[Message] = []
         self.act = act
 
-    def started(self, place: Path, names: Sequence[str], finished: Sequence[str]) -> None:
+    def started(self, title: str, names: Sequence[str], finished: Sequence[str]) -> None:
         self.finished = list(finished)
 
     def heard(self, message: Message) -> None:

@@ -43,7 +43,8 @@ def test_a_walk_shows_its_surroundings_with_what_the_discriminator_says(client: 
 def test_the_model_in_the_package_has_no_discriminator(client: TestClient) -> None:
     assert "scores" not in client.get("/api/walk?digit=3").json()
     assert client.get("/api/judges/newest").json() == {"name": "tiny-5"}
-    assert "comes without" in client.get("/api/judges/pretrained/scale").json()["error"]
+    answer = client.post("/api/opinion", json={"run": "pretrained", "pixels": drawn(bar())}).json()
+    assert "comes without" in answer["error"]
 
 
 def test_a_model_of_other_images_judges_no_drawings(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,9 +77,10 @@ def test_a_drawing_is_read_and_judged(client: TestClient) -> None:
 def test_real_digits_lay_down_the_scale_where_they_are_at_hand(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entry = Entry("tiny", "", (1, 28, 28), 200, 30, (), (), lambda _: tiny_data(side=28))
+    entry = Entry("tiny", "", (1, 28, 28), 200, 30, (), lambda _: tiny_data(side=28))
     monkeypatch.setattr(opinion_module, "catalogue", lambda: (entry,))
-    low, high = client.get("/api/judges/tiny-5/scale").json()["real"]
+    answer = client.post("/api/opinion", json={"run": "tiny-5", "pixels": drawn(bar())}).json()
+    low, high = answer["scale"]["real"]
     assert low < high
 
 

@@ -10,7 +10,7 @@ import pytest
 from digitforge.forge import Forge
 from digitforge.randomness import draw_latents, stream
 from digitforge.studio.bounds import WalkWish
-from digitforge.studio.walk import SIDE, see, surroundings
+from digitforge.studio.walk import SIDE, latents_around, surroundings
 from tiny_models import LATENT, card_table, write_model
 
 MIDDLE = SIDE * SIDE // 2
@@ -33,7 +33,7 @@ def test_a_step_to_a_neighbour_moves_it_into_the_middle(distribution: str) -> No
 def test_a_walk_stays_within_one_cluster(tmp_path: Path) -> None:
     card = card_table(conditional=False, latent={"size": LATENT, "distribution": "normal", "choosers": 2})
     forge = Forge.load(write_model(tmp_path / "model.onnx", conditional=False, card=card))
-    _, latents = see(forge, WalkWish(x=9))
+    latents = latents_around(forge, WalkWish(x=9))
     assert (latents[:, LATENT - 2 :] == forge.latents(count=1)[:, LATENT - 2 :]).all()
     assert len(np.unique(latents[:, : LATENT - 2], axis=0)) == SIDE * SIDE
 

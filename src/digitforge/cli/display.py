@@ -58,14 +58,7 @@ class Display:
             soft_wrap=True,
         )
         if self._console.is_terminal:
-            self._progress = Progress(
-                BarColumn(bar_width=None),
-                TextColumn("{task.completed:,.0f}/{task.total:,.0f} images"),
-                TextColumn("{task.fields[told]}"),
-                TimeRemainingColumn(compact=True),
-                console=self._console,
-                refresh_per_second=_REFRESHES,
-            )
+            self._progress = images_bar(self._console)
             self._task = self._progress.add_task("train", total=self._total, completed=images, told="")
             self._progress.start()
 
@@ -102,6 +95,18 @@ class Display:
         """End the live line."""
         if self._progress is not None:
             self._progress.stop()
+
+
+def images_bar(console: Console) -> Progress:
+    """A live line of images seen, of a text (the field `told`) and of the time left."""
+    return Progress(
+        BarColumn(bar_width=None),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} images"),
+        TextColumn("{task.fields[told]}", markup=False),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        refresh_per_second=_REFRESHES,
+    )
 
 
 def told_by(line: Mapping[str, Any]) -> dict[str, str]:

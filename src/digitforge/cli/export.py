@@ -30,14 +30,14 @@ def export(
     from digitforge.cli.display import as_word, download_progress
     from digitforge.cli.train import need_training
     from digitforge.places import free_path, write_file
-    from digitforge.runs import RunFolder, image_count
+    from digitforge.runs import RunFolder, count_of
 
     need_training()
     from digitforge.training.export import export as export_snapshot
     from digitforge.training.export import find_snapshot
 
     folder = RunFolder(at_home(run))
-    images = image_count(find_snapshot(folder, at))
+    images = count_of(find_snapshot(folder, at))
     name = folder.path.resolve().name or "run"
     path = at_home(out or free_path(Path(f"{name}-{images}.onnx")))
     _check(path, folder)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from digitforge.sections import Training
+    pass
 
 
 def recipes(
@@ -32,15 +32,6 @@ def _print_list() -> None:
     table = Table("recipe", "document", "data", "length", "summary")
     for name in recipe_names():
         recipe = load_recipe(name)
-        cells = (recipe.name, recipe.document, recipe.data.name, _length(recipe.training), recipe.summary)
+        cells = (recipe.name, recipe.document, recipe.data.name, recipe.training.said_length, recipe.summary)
         table.add_row(*map(escape, cells))
     Console().print(table)
-
-
-def _length(training: Training) -> str:
-    """How long a run is, as the recipe says it."""
-    if training.seconds is not None:
-        return f"{training.seconds:g} s"
-    if training.epochs is not None:
-        return f"{training.epochs:g} epochs"
-    return f"{training.images:,} images"

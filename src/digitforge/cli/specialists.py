@@ -24,11 +24,8 @@ from digitforge.cli.train import (
 from digitforge.files import at_home
 
 if TYPE_CHECKING:
-    from digitforge.recipe import Recipe
-    from digitforge.runs import SpecialistsFolder
     from digitforge.studies.worker import Message
 
-_REFRESHES = 4  # a second
 _NAMES_SHOWN = 10  # in one line
 
 
@@ -112,32 +109,15 @@ class JobDisplay:
         self._running: list[str] = []
         self._done: list[str] = []
 
-    def started(self, folder: SpecialistsFolder, recipe: Recipe, finished: Sequence[str]) -> None:
+    def started(self, title: str, names: Sequence[str], finished: Sequence[str]) -> None:
         """Say what begins, and begin the live line on a terminal."""
-        names = recipe.data.digits
-        self.begin(
-            f"{recipe.name} on {recipe.data.name}: a specialist for each of {', '.join(names)}, "
-            f"seed {recipe.training.seed}, in {folder.path}",
-            names,
-            finished,
-        )
-
-    def begin(self, title: str, names: Sequence[str], finished: Sequence[str]) -> None:
-        """Begin the live line of runs of these names on a terminal, below what is said of them all."""
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from digitforge.cli.display import images_bar
 
         self.has_started, self._names, self._done = True, tuple(names), list(finished)
         self._print(title)
         if finished:
             self._print(f"finished already: {_few(finished)}")
-        self._progress = Progress(
-            BarColumn(bar_width=None),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} images"),
-            TextColumn("{task.fields[told]}", markup=False),
-            TimeRemainingColumn(compact=True),
-            console=self._console,
-            refresh_per_second=_REFRESHES,
-        )
+        self._progress = images_bar(self._console)
         self._bar = self._progress.add_task("train", total=1, told="starting")
         if self._console.is_terminal:
             self._progress.start()

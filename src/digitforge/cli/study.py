@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +17,8 @@ from digitforge.files import at_home
 
 if TYPE_CHECKING:
     from digitforge.studies.study import How, Outcome
-    from digitforge.studies.worker import Message
 
 _PLACE = "runs/study-{}"
-_GALLERY = Path("runs/gallery")
 
 study = typer.Typer(add_completion=False, no_args_is_help=True, help="Answer the documents' questions with numbers.")
 
@@ -93,7 +91,7 @@ def claims(
 ) -> None:
     """Hold what the documents claim against runs: those of a gallery, and trainings of what it lacks."""
     need_training()
-    from digitforge.studies.claims import FULL, QUICK, study_claims
+    from digitforge.studies.claims import FULL, GALLERY, QUICK, study_claims
 
     runs = runs and at_home(runs)
     if runs is not None and not runs.is_dir():
@@ -101,28 +99,9 @@ def claims(
     place = at_home(out or Path(_PLACE.format("claims-quick" if quick else "claims")))
     with _shown(workers, cluster) as how:
         outcome = study_claims(
-            place, data, extent=QUICK if quick else FULL, only=_listed(only or ""), runs=runs or _GALLERY, how=how
+            place, data, extent=QUICK if quick else FULL, only=_listed(only or ""), runs=runs or GALLERY, how=how
         )
     _report(outcome, place)
-
-
-class StudyDisplay:
-    """Shows the trainings of a study as a job is shown."""
-
-    def __init__(self) -> None:
-        self._job = JobDisplay("training")
-
-    def started(self, place: Path, names: Sequence[str], finished: Sequence[str]) -> None:
-        """Say what begins, and begin the live line on a terminal."""
-        self._job.begin(f"{len(names)} trainings in {place}", names, finished)
-
-    def heard(self, message: Message) -> None:
-        """Take in what a worker told."""
-        self._job.heard(message)
-
-    def ended(self) -> None:
-        """End the live line."""
-        self._job.ended()
 
 
 @contextmanager
@@ -132,7 +111,7 @@ def _shown(workers: int | None, cluster: str | None) -> Iterator[How]:
     from digitforge.studies.study import How
 
     with download_progress() as progress:
-        yield How(workers, cluster, StudyDisplay(), notify, progress)
+        yield How(workers, cluster, JobDisplay("training"), notify, progress)
 
 
 def _report(outcome: Outcome, place: Path) -> None:

@@ -1,7 +1,7 @@
 """Data: digits by name or path, as uint8 images [N, C, H, W] and labels [N]."""
 
 from digitforge.data.catalogue import Entry, catalogue, data_name, is_at_hand, load_data, load_digits
-from digitforge.data.digits import DIGIT_NAMES, DataSet, Digits, Images, Labels
+from digitforge.data.digits import DIGIT_NAMES, DataSet, Digits
 from digitforge.data.fetch import cache_folder
 from digitforge.data.formats import read_path
 from digitforge.data.idx import read_idx, write_idx
@@ -12,8 +12,6 @@ __all__ = [
     "DataSet",
     "Digits",
     "Entry",
-    "Images",
-    "Labels",
     "Progress",
     "cache_folder",
     "catalogue",

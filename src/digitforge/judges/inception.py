@@ -20,11 +20,12 @@ from digitforge.data.digits import DataSet, Digits, Images
 from digitforge.data.fetch import cache_folder, fetch_files, is_intact
 from digitforge.data.npz import DAMAGE
 from digitforge.data.sources import Mirror, Progress, RemoteFile
-from digitforge.errors import DataError, ModelError, UserError, to_install
+from digitforge.errors import DataError, UserError, to_install
 from digitforge.files import at_home, keep
 from digitforge.forge import Forge
+from digitforge.judges import check_shape
 from digitforge.metrics.figure import Figure
-from digitforge.metrics.frechet import Moments, frechet_distance, merge, moments
+from digitforge.metrics.frechet import LEAST, Moments, frechet_distance, merge, moments
 from digitforge.metrics.real import Notify
 from digitforge.randomness import stream
 
@@ -35,7 +36,6 @@ WEIGHTS = RemoteFile(
     "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
 )
 SOURCE = Mirror("https://github.com/toshas/torch-fidelity/releases/download/v0.2.0", suffix="")
-MIN_COUNT = 2  # images: a covariance needs two
 BATCH = 50  # images at once: 0.3 GB at the network's widest layer
 MERGED = 2_000  # features whose moments are taken at once: 2,048 of each image need 33 MB
 SECONDS = 0.1  # an image on two CPU cores (measured with random weights: 7 to 16 images a second)
@@ -73,9 +73,9 @@ def inception_distance(
     Raises UserError if the package is missing or can't be used, DataError if the weights can't be had or are others,
     ModelError if the model draws images of another shape.
     """
-    if count < MIN_COUNT:
-        raise UserError(f"a distance takes at least {MIN_COUNT} images, not {count}; 10,000 make a steady figure")
-    _check_shape(forge, data)
+    if count < LEAST:
+        raise UserError(f"a distance takes at least {LEAST} images, not {count}; 10,000 make a steady figure")
+    check_shape(forge, data)
     train = _chosen(data.train, forge.names, count)
     test = _held_out(data, forge.names, count, notify)
     extractor = extractor or inception_v3(weights, progress=progress)
@@ -152,15 +152,6 @@ def _weights(given: str | Path | None, progress: Progress | None) -> Path:
             f"get them from {SOURCE.url}/{WEIGHTS.name}"
         )
     return path
-
-
-def _check_shape(forge: Forge, data: DataSet) -> None:
-    if forge.card.shape != data.train.shape:
-        drawn, own = ("x".join(map(str, shape)) for shape in (forge.card.shape, data.train.shape))
-        raise ModelError(
-            f"{forge.path.name} draws images of {drawn}, and those of {data.name} are of {own} (channels x height x "
-            "width); name the data that it was trained on"
-        )
 
 
 def _chosen(digits: Digits, names: Sequence[str], count: int) -> Digits:

@@ -14,6 +14,7 @@ from digitforge.data.fetch import cache_folder
 from digitforge.errors import DataError, ModelError, UserError
 from digitforge.files import keep, read_table
 from digitforge.forge import Forge
+from digitforge.judges import check_shape
 from digitforge.metrics.evaluation import Tstr
 from digitforge.metrics.figure import Figure
 from digitforge.metrics.real import Notify
@@ -74,13 +75,7 @@ def check_model(forge: Forge) -> None:
 def _check(forge: Forge, data: DataSet) -> Digits:
     """The test images of the model's labels, if all needed is there."""
     check_model(forge)
-    name = forge.path.name
-    if forge.card.shape != data.train.shape:
-        drawn, own = ("x".join(map(str, shape)) for shape in (forge.card.shape, data.train.shape))
-        raise ModelError(
-            f"{name} draws images of {drawn}, and those of {data.name} are of {own} (channels x height x width); "
-            "name the data that it was trained on"
-        )
+    check_shape(forge, data)
     if data.test is None:
         raise DataError(
             f"{data.name} has no test part, on which a classifier of the model's images could be tested; "

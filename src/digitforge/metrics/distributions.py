@@ -20,6 +20,15 @@ def wasserstein(a: ArrayLike, b: ArrayLike) -> float:
     return float(np.abs(shares_a - shares_b) @ np.diff(places))
 
 
+def chance_above(a: ArrayLike, b: ArrayLike) -> float | None:
+    """P(one of a [N] exceeds one of b [M]), ties counted half: the area under the ROC curve; None if one is empty."""
+    first, second = np.asarray(a), np.sort(np.asarray(b))
+    if not len(first) or not len(second):
+        return None
+    below, up_to = (np.searchsorted(second, first, side) for side in ("left", "right"))
+    return float((below + up_to).mean() / (2 * len(second)))
+
+
 def total_variation(p: ArrayLike, q: ArrayLike) -> float:
     """The total variation distance of the shares in counts p [L] and q [L], 0..1: how much of one lies elsewhere.
 

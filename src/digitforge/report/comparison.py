@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from digitforge.errors import printable
-from digitforge.forge import Forge
 from digitforge.recipe import Recipe
 from digitforge.report.history import History
 from digitforge.report.quantities import value_of
-from digitforge.runs import RunFolder
 
 # Keys that say what a recipe is about and how often a run is recorded, and change nothing that it trains.
 _UNSAID = ("document", "summary", "record.")
@@ -40,19 +38,12 @@ class Reached:
         return self.images < self.images_asked
 
 
-def reached(folder: RunFolder, history: History, figures: Mapping[str, Any] | None = None) -> Reached:
-    """What a run has come to.
-
-    figures: of its model; None takes those of its card once the run has ended, and raises ModelError if the model file
-    is damaged.
-    """
-    asked = folder.read_recipe().training.images
-    if figures is None:
-        figures = Forge.load(folder.model).card.figures if folder.is_finished else {}
+def reached(recipe: Recipe, history: History, figures: Mapping[str, Any]) -> Reached:
+    """What a run has come to; figures: of its model, as its card has them, empty while there is none."""
     return Reached(
         name=history.name,
         images=history.images,
-        images_asked=asked or history.images,
+        images_asked=recipe.training.images or history.images,
         seconds=history.seconds,
         frechet=value_of(figures.get("frechet")),
         ratio=value_of(figures.get("ratio")),

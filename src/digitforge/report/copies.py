@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from digitforge.data.digits import DataSet, Images
 from digitforge.forge import Forge
-from digitforge.sheets import Picture, beside, enlarged, grid
+from digitforge.sheets import beside, captioned_rows, enlarged, grid
 
 MAX_PAIRS = 20
 _COLUMNS = 5  # pairs side by side
-_GAP = 14  # pixels between pairs, and around them all
 _CAPTION = 22  # pixels for a caption above its pair
 _FONT_SIZE = 14  # pixels
-_PAPER, _INK = 255, 30  # grey levels
 
 
 def copies_sheet(
@@ -35,7 +32,8 @@ def copies_sheet(
         raise ValueError(f"{images.shape}, {originals.shape} and {len(relative)} distances make no pairs")
     chosen = np.argsort(relative, kind="stable")[:MAX_PAIRS]
     pairs = [_pair(images[place], originals[place]) for place in chosen]
-    return _laid_out(pairs, [_caption(captions[place] if captions else "", relative[place]) for place in chosen])
+    called = [_caption(captions[place] if captions else "", relative[place]) for place in chosen]
+    return captioned_rows(pairs, called, _COLUMNS, _CAPTION, _FONT_SIZE)
 
 
 def copies_of(forge: Forge, evaluation: Mapping[str, Any], data: DataSet) -> Image.Image | None:
@@ -55,28 +53,9 @@ def copies_of(forge: Forge, evaluation: Mapping[str, Any], data: DataSet) -> Ima
     return copies_sheet(images.images, originals.images, relative, captions)
 
 
-def _pair(image: NDArray[np.uint8], original: NDArray[np.uint8]) -> Picture:
-    return enlarged(beside([grid(one[None], 1) for one in (image, original)]))
+def _pair(image: NDArray[np.uint8], original: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(enlarged(beside([grid(one[None], 1) for one in (image, original)])))
 
 
 def _caption(name: str, relative: np.float32) -> str:
     return f"{name}: {relative:.2f}" if name else f"{relative:.2f}"
-
-
-def _laid_out(pairs: Sequence[Picture], captions: Sequence[str]) -> Image.Image:
-    """Pairs of one size in rows on white paper, each below its caption."""
-    font = ImageFont.load_default(_FONT_SIZE)
-    columns = min(_COLUMNS, len(pairs))
-    height = _CAPTION + pairs[0].shape[0] + _GAP
-    width = _GAP + max(pairs[0].shape[1], *(ceil(font.getlength(caption)) for caption in captions))
-    size = (columns * width + _GAP, ceil(len(pairs) / columns) * height + _GAP)
-    is_grey = pairs[0].ndim == 2
-    paper, ink = (level if is_grey else (level,) * 3 for level in (_PAPER, _INK))
-    sheet = Image.new("L" if is_grey else "RGB", size, paper)
-    draw = ImageDraw.Draw(sheet)
-    for place, (pair, caption) in enumerate(zip(pairs, captions, strict=True)):
-        row, column = divmod(place, columns)
-        left, top = _GAP + column * width, _GAP // 2 + row * height
-        draw.text((left, top + _CAPTION // 2), caption, fill=ink, font=font, anchor="lm")
-        sheet.paste(Image.fromarray(pair), (left, top + _CAPTION))
-    return sheet

@@ -104,7 +104,11 @@ def read_history(folder: RunFolder, name: str | None = None) -> History:
     name: None takes the folder's. Raises RunError for a folder that is no run, holds no line yet, or a damaged one.
     """
     folder.read_recipe()  # raises where there is none
-    lines = folder.read_stats()
+    return history_of(folder, folder.read_stats(), name)
+
+
+def history_of(folder: RunFolder, lines: Sequence[Mapping[str, Any]], name: str | None = None) -> History:
+    """As read_history(), of a run's lines of statistics that were read before."""
     if not lines:
         raise RunError(f"{folder.path} has no line of statistics yet; wait for its first tick, or name another run")
     moments: dict[str, list[tuple[float, float, float]]] = {}

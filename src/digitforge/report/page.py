@@ -9,6 +9,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from digitforge import __version__
+from digitforge.errors import enumerated
 from digitforge.report.comparison import differing_settings
 from digitforge.report.plates import Plate, curves_plate
 from digitforge.report.quantities import COLOURS, FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, STROKES
@@ -148,7 +149,7 @@ def _title(names: Sequence[str]) -> str:
         return names[0]
     if len(names) > _NAMES_IN_TITLE:
         return f"{len(names)} runs compared"
-    return _enumerated(names)
+    return enumerated(names)
 
 
 def _lead(shown: Sequence[ShownRun], differing: int) -> str:
@@ -162,12 +163,7 @@ def _lead(shown: Sequence[ShownRun], differing: int) -> str:
         )
     settings = f"{differing} setting{'s' if differing > 1 else ''}" if differing else "no setting"
     recipes = list(dict.fromkeys(run.recipe.name for run in shown))
-    return f"{len(shown)} runs of {_enumerated(recipes)} held against each other. They differ in {settings}."
-
-
-def _enumerated(words: Sequence[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
+    return f"{len(shown)} runs of {enumerated(recipes)} held against each other. They differ in {settings}."
 
 
 @cache

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from digitforge.data.digits import Digits, Images, few_of
 from digitforge.errors import ModelError, RunError
 from digitforge.forge import Forge
 from digitforge.randomness import draw_latents, stream
 from digitforge.report.history import Epochs
-from digitforge.runs import RunFolder, image_count
-from digitforge.sheets import PNG_DAMAGE, SCALE, read_png
+from digitforge.runs import RunFolder, count_of
+from digitforge.sheets import PNG_DAMAGE, SCALE, captioned_rows, read_png
 
 MOMENTS = 7  # of a run that are shown: with real images two rows of four
 _COLUMNS = 4
 _SIDE = 400  # pixels that a sheet may take; ten digits of 28 pixels need 280
-_GAP = 14  # pixels between sheets, and around them all
 _CAPTION = 24  # pixels for a caption above its sheet
 _FONT_SIZE = 17  # pixels
-_PAPER, _INK = 255, 30  # grey levels
 _NEAR_EPOCH = 0.05  # epochs: what ends so near to a whole one is called by it, as batches seldom end just there
 
 BEST_OF = 1_500  # images: about 150 a digit; dcgan draws and the classifier reads them in 1 to 1.6 s on two cores
@@ -49,7 +46,7 @@ def evolution_sheet(folder: RunFolder, epochs: Epochs | None = None, moments: Se
     captions, paths = _captions(list(shown), epochs), list(shown.values())
     if folder.real_sheet.is_file():
         captions, paths = ["real", *captions], [folder.real_sheet, *paths]
-    return _side_by_side([_read_reduced(path) for path in paths], captions)
+    return captioned_rows([_read_reduced(path) for path in paths], captions, _COLUMNS, _CAPTION, _FONT_SIZE)
 
 
 def chosen_sheets(samples: Sequence[Path], alone: int = 0) -> dict[int, Path]:
@@ -58,7 +55,7 @@ def chosen_sheets(samples: Sequence[Path], alone: int = 0) -> dict[int, Path]:
     samples: first to last. alone: images that D learned from alone; what was drawn by then equals the first sheet, and
     is passed over.
     """
-    found = {image_count(path): path for path in samples}
+    found = {count_of(path): path for path in samples}
     first, later = list(found)[:1], [images for images in list(found)[1:] if images > alone]
     places = np.linspace(0, len(later) - 1, min(len(later), MOMENTS - 1)).round().astype(int)
     return {images: found[images] for images in [*first, *(later[place] for place in places)]}
@@ -68,7 +65,7 @@ def sheets_at(samples: Sequence[Path], epochs: Epochs, moments: Sequence[float])
     """The first sheet, those nearest to some moments, in epochs, and the last one, by images; moments that a run has
     not reached yet are left out.
     """
-    found = {image_count(path): path for path in samples}
+    found = {count_of(path): path for path in samples}
     last = epochs.after(max(found, default=0)) + _NEAR_EPOCH
     near = [min(found, key=lambda images: abs(epochs.after(images) - moment)) for moment in moments if moment <= last]
     return {images: found[images] for images in sorted({*list(found)[:1], *near, *list(found)[-1:]})}
@@ -153,22 +150,3 @@ def _read_reduced(path: Path) -> Image.Image:
     reduced = sheet.convert("L" if sheet.mode == "L" else "RGB").reduce(SCALE)
     reduced.thumbnail((_SIDE, _SIDE))
     return reduced
-
-
-def _side_by_side(sheets: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
-    """Sheets in rows of four on white paper, each below its caption."""
-    font = ImageFont.load_default(_FONT_SIZE)
-    columns = min(_COLUMNS, len(sheets))
-    width = _GAP + max([sheet.width for sheet in sheets] + [ceil(font.getlength(caption)) for caption in captions])
-    height = _GAP + max(sheet.height for sheet in sheets)
-    rows = -(-len(sheets) // columns)
-    mode = "RGB" if any(sheet.mode == "RGB" for sheet in sheets) else "L"
-    paper, ink = (level if mode == "L" else (level,) * 3 for level in (_PAPER, _INK))
-    picture = Image.new(mode, (columns * width + _GAP, rows * (height + _CAPTION) + _GAP), paper)
-    draw = ImageDraw.Draw(picture)
-    for place, (sheet, caption) in enumerate(zip(sheets, captions, strict=True)):
-        row, column = divmod(place, columns)
-        left, top = _GAP + column * width, _GAP // 2 + row * (height + _CAPTION)
-        draw.text((left, top + _CAPTION // 2), caption, fill=ink, font=font, anchor="lm")
-        picture.paste(sheet, (left, top + _CAPTION))
-    return picture

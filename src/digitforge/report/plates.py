@@ -14,7 +14,7 @@ from digitforge.errors import RunError
 from digitforge.report.figures import comparison_figure, figure_bytes, run_figure
 from digitforge.report.history import History
 from digitforge.report.pictures import evolution_sheet
-from digitforge.runs import RunFolder, image_count
+from digitforge.runs import RunFolder, count_of
 from digitforge.sheets import PNG_DAMAGE, png_bytes, read_png
 
 _CSS_INCH = 96  # CSS pixels
@@ -98,7 +98,7 @@ def run_plates(
     last = sheet = evolution = best = pretraining = copied = None
     over_time = f"Samples of {run} from its first images to its last, beside real ones."
     if samples:
-        caption = f"{run} after {image_count(samples[-1]):,} images"
+        caption = f"{run} after {count_of(samples[-1]):,} images"
         last = album.file(samples[-1], caption, f"Samples of {run} from its newest sheet, a grid of digits.")
     if has_ended:
         sheet = album.file(folder.final_sheet, run, f"What {run} draws: rows of images{_of(names)}.")

@@ -11,7 +11,7 @@ import numpy as np
 from digitforge.errors import RunError, UserError
 from digitforge.report.animations import MP4_RATE, Film
 from digitforge.report.history import read_history
-from digitforge.runs import RunFolder, image_count
+from digitforge.runs import RunFolder, count_of
 from digitforge.sheets import PNG_DAMAGE, Picture, read_png
 
 Caption = Literal["epoch", "images", "none"]
@@ -29,7 +29,7 @@ def film_of_run(folder: RunFolder, caption: Caption = "images", seconds: float =
     if not SHORTEST <= seconds <= LONGEST:
         raise UserError(f"a run is shown in {SHORTEST} to {LONGEST:.0f} seconds, not in {seconds}")
     paths = _shown(_sheets(folder), int(seconds * MP4_RATE))
-    counts = [image_count(path) for path in paths]
+    counts = [count_of(path) for path in paths]
     return Film(
         _read_all([folder.intact(path) for path in paths]),
         seconds / len(paths),
@@ -39,10 +39,7 @@ def film_of_run(folder: RunFolder, caption: Caption = "images", seconds: float =
 
 
 def _sheets(folder: RunFolder) -> list[Path]:
-    if not folder.path.is_dir():
-        raise RunError(f"there is no run folder {folder.path}; check the path")
-    if not folder.recipe.is_file():
-        raise RunError(f"{folder.path} is no run folder: it holds no {folder.recipe.name}; name another folder")
+    folder.read_recipe()  # raises for what is no run
     paths = folder.samples()
     if len(paths) < 2:
         held = "one sheet" if paths else "no sheet"

@@ -12,7 +12,7 @@ from digitforge.errors import ModelError, RunError
 from digitforge.forge import Forge
 from digitforge.recipe import Recipe
 from digitforge.report.comparison import Reached, reached
-from digitforge.report.history import History, read_history
+from digitforge.report.history import History, history_of
 from digitforge.report.plates import RunPlates, run_plates
 from digitforge.runs import RunFolder
 
@@ -78,8 +78,8 @@ def shown_run(
     that is just being finished; None reads it where the run has ended. copies: a PNG of images beside what they copy.
     Raises RunError for a folder that is no run or holds no line of statistics, RecipeError for a damaged recipe.
     """
-    recipe = folder.read_recipe()
-    history = read_history(folder, _printable(name or folder.path.resolve().name))
+    recipe, lines = folder.read_recipe(), folder.read_stats()
+    history = history_of(folder, lines, _printable(name or folder.path.resolve().name))
     has_ended, left_out = forge is not None or folder.is_finished, []
     if forge is None and folder.is_finished:
         try:
@@ -89,7 +89,7 @@ def shown_run(
     card = forge.card if forge else None
     figures = evaluation if evaluation is not None else card.figures if card else {}
     plates = run_plates(folder, history, forge.names if forge else (), has_ended, copies)
-    lines, so_far = folder.read_stats(), reached(folder, history, figures)
+    so_far = reached(recipe, history, figures)
     if not has_ended and not so_far.is_on_its_way:
         left_out.append(f"{history.name}: all its images are seen, and its model and figures are still to come.")
     return ShownRun(

@@ -64,7 +64,6 @@ class ShownFinding:
     """A claim on the page. word: its verdict; sentence: the same with what it rests on."""
 
     key: str
-    document: str
     says: str
     how: str
     word: str

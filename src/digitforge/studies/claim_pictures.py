@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from digitforge.report.copies import copies_of
 from digitforge.report.plates import Plate, curves_plate, png_plate
-from digitforge.runs import image_count
+from digitforge.runs import count_of
 from digitforge.sheets import png_bytes
 from digitforge.studies.evidence import Evidence
 
@@ -30,8 +30,8 @@ def over_training(role: str, *epochs: float) -> Pictures:
             sheets = run.folder.samples()
             if not sheets:
                 continue
-            path = min(sheets, key=lambda sheet: abs(image_count(sheet) - wanted))
-            caption = f"{role}, seed {run.seed}, after {count:g} epochs ({image_count(path):,} images)"
+            path = min(sheets, key=lambda sheet: abs(count_of(sheet) - wanted))
+            caption = f"{role}, seed {run.seed}, after {count:g} epochs ({count_of(path):,} images)"
             plates.append(png_plate(path.read_bytes(), caption, f"Samples of {role}: a grid of digits."))
         return plates
 

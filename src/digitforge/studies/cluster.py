@@ -19,7 +19,7 @@ from typing import Any
 
 from digitforge.data import DataSet
 from digitforge.errors import DigitforgeError, DivergenceError, InterruptionError, UserError, need
-from digitforge.files import make_folder
+from digitforge.files import PART, make_folder
 from digitforge.recipe import Recipe
 from digitforge.runs import RunFolder
 from digitforge.studies.trials import Trial
@@ -74,7 +74,7 @@ def train_away(recipe: Recipe, data: DataSet) -> bytes:
 def unpack(content: bytes, folder: RunFolder) -> None:
     """Put an archived run in its place, whole or not at all; what a broken-off training left there goes."""
     make_folder(folder.path.parent)
-    beside = folder.path.with_name(f".{folder.path.name}.part")
+    beside = folder.path.with_name(f".{folder.path.name}{PART}")
     shutil.rmtree(beside, ignore_errors=True)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         archive.extractall(beside)  # which strips what would climb out of the folder

@@ -12,7 +12,7 @@ from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
-from typing import cast
+from typing import Protocol, cast
 
 from digitforge.errors import DigitforgeError
 from digitforge.sections import Compute
@@ -24,6 +24,19 @@ _PATIENCE = 0.25  # seconds between two looks at whether a signal has come
 Work = Callable[[Connection, Job, bool], None]
 Hear = Callable[[Message], None]
 AtOnce = Callable[[Compute], int]
+
+
+class Watcher(Protocol):
+    """Something that watches many runs being trained."""
+
+    def started(self, title: str, names: Sequence[str], finished: Sequence[str]) -> None:
+        """Training begins, or goes on; `finished` are those of `names` that had ended before. title: what it is."""
+
+    def heard(self, message: Message) -> None:
+        """A worker has told something."""
+
+    def ended(self) -> None:
+        """Training has ended, or was interrupted; what is measured comes after that."""
 
 
 @dataclass

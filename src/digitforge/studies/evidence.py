@@ -10,7 +10,7 @@ from typing import Any
 from digitforge.errors import DigitforgeError
 from digitforge.recipe import Recipe, load_recipe, recipe_names
 from digitforge.report.history import Curve, History, read_history
-from digitforge.runs import RunFolder, image_count
+from digitforge.runs import RunFolder, count_of
 from digitforge.studies.measures import Measures
 
 SEEDS = 3  # that a claim on chance needs: two leave an interval of 12.7 standard errors, three one of 4.3
@@ -131,7 +131,7 @@ class StudiedRun:
 
 def near_snapshot(folder: RunFolder, wanted: float, length: int, batch_size: int) -> int | None:
     """The snapshot that was made after so many images of a run of some length; None where there is none near."""
-    counts = [image_count(path) for path in folder.snapshots()]
+    counts = [count_of(path) for path in folder.snapshots()]
     nearest = min(counts, key=lambda count: abs(count - wanted), default=None)
     room = max(_NEAR * length, _BATCHES * batch_size)
     return nearest if nearest is not None and abs(nearest - wanted) <= room else None

@@ -6,10 +6,9 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from digitforge.onnx_file import available_cores
 from digitforge.sections import Compute
@@ -40,10 +39,6 @@ class Machine:
     threads: int
     torch: str
     onnxruntime: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """All of it as plain types."""
-        return asdict(self)
 
 
 def find_machine(asked: Compute) -> Machine:

@@ -19,6 +19,7 @@ from digitforge.data.digits import listed
 from digitforge.errors import DataError, RunError
 from digitforge.files import make_folder, read_table, sha256_of, write_whole
 from digitforge.forge import Forge
+from digitforge.metrics.distributions import chance_above
 from digitforge.metrics.evaluate import COUNT, evaluate
 from digitforge.metrics.frechet import Moments, frechet_distance, moments
 from digitforge.metrics.kernel import kernel_distance
@@ -26,7 +27,7 @@ from digitforge.metrics.real import Measured, Notify, Real, find_real
 from digitforge.metrics.strokes import stray_ink
 from digitforge.onnx_file import open_onnx
 from digitforge.randomness import stream
-from digitforge.runs import RunFolder, image_count
+from digitforge.runs import RunFolder, count_of
 
 DIGIT_COUNT = 500  # images of a digit that are held against as many held-out ones; MNIST's rarest has 892 of these
 FREE_DRAWS = 20  # images that a model which is told no digit draws for each that is wanted of one: twice its share
@@ -81,7 +82,7 @@ class Measures:
 
     def verdicts_on_marks(self, run: RunFolder) -> Mapping[str, Any]:
         """How often the finished run's D finds a drawn image without stray marks more real than one with them."""
-        return self._kept(run, image_count(run.snapshots()[-1]), "marks", lambda forge: self._marks(run, forge))
+        return self._kept(run, count_of(run.snapshots()[-1]), "marks", lambda forge: self._marks(run, forge))
 
     def path(self, run: RunFolder, images: int, kind: str) -> Path:
         """Where a measure is kept: by what was measured, with what, against what, and from how many images."""
@@ -220,19 +221,10 @@ def sureness(logits: NDArray[np.float32], names: Sequence[str]) -> dict[str, Any
     return found
 
 
-def chance_above(first: NDArray[np.float32], second: NDArray[np.float32]) -> float | None:
-    """P(one of the first exceeds one of the second), ties counted half; None where either is empty."""
-    if not len(first) or not len(second):
-        return None
-    ordered = np.sort(second)
-    below, up_to = (np.searchsorted(ordered, first, side) for side in ("left", "right"))
-    return float((below + up_to).mean() / (2 * len(second)))
-
-
 def _source(run: RunFolder, images: int) -> Path:
     """The file that holds a run's generator after so many images: its model at the end, else a snapshot."""
     last = run.snapshots()[-1:]
-    if run.is_finished and run.model.is_file() and (not last or image_count(last[0]) == images):
+    if run.is_finished and run.model.is_file() and (not last or count_of(last[0]) == images):
         return run.model
     path = run.snapshot(images)
     if not path.is_file():

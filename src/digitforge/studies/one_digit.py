@@ -13,7 +13,7 @@ from digitforge.data import DataSet
 from digitforge.errors import DataError, UserError
 from digitforge.onnx_file import available_cores
 from digitforge.recipe import Recipe, load_recipe
-from digitforge.runs import RunFolder, image_count
+from digitforge.runs import RunFolder, count_of
 from digitforge.studies.evidence import SEEDS
 from digitforge.studies.finding import Finding
 from digitforge.studies.growth import Growth, growths
@@ -200,9 +200,9 @@ def stages_of(runs: Sequence[RunFolder], shares: Sequence[float]) -> dict[int, R
     before the first step, where nothing has grown yet.
     """
     if len(runs) > 1:
-        return {image_count(run.snapshots()[-1]): run for run in runs}
+        return {count_of(run.snapshots()[-1]): run for run in runs}
     (run,) = runs
-    counts = [count for path in run.snapshots() if (count := image_count(path)) > 0]
+    counts = [count for path in run.snapshots() if (count := count_of(path)) > 0]
     return {min(counts, key=lambda count: abs(count - share * counts[-1])): run for share in shares}
 
 

@@ -6,43 +6,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from digitforge.card import Card
-from digitforge.data import DataSet, Progress, data_name, load_data
+from digitforge.data import DataSet, Progress, load_data
 from digitforge.errors import DataError, InterruptionError, ModelError, RunError, UserError
 from digitforge.files import drop_parts, write_whole
 from digitforge.forge import Forge
 from digitforge.holding import held
 from digitforge.metrics.evaluate import evaluate
 from digitforge.onnx_file import available_cores, open_onnx
-from digitforge.recipe import Recipe, full_key, load_recipe
-from digitforge.resuming import asked_anew, check_goes_on, new_place_of_data, saved_recipe
+from digitforge.recipe import DEFAULT_RECIPE, Recipe, load_recipe
+from digitforge.resuming import asked_anew, check_goes_on, new_place_of_data, saved_recipe, settings_in_full
 from digitforge.runs import RunFolder, SpecialistsFolder, is_taken, new_specialists_folder
 from digitforge.sections import Compute
 from digitforge.set_file import set_card, write_set
 from digitforge.sheets import model_sheet, png_bytes
-from digitforge.studies.crew import Crew, train_all
+from digitforge.studies.crew import Crew, Watcher, train_all
 from digitforge.studies.worker import Job, Message, Noted, Ready, Task, work
 from digitforge.training.interruption import Interruption
 
-DEFAULT_RECIPE = "express"
 VERB = "specialists"
 MAX_SPECIALISTS = 100  # a minute each is much already, and Forge holds as many open models
 _ACCELERATORS = ("cuda", "mps")
-
-
-class Watcher(Protocol):
-    """Something that watches a job."""
-
-    def started(self, folder: SpecialistsFolder, recipe: Recipe, finished: Sequence[str]) -> None:
-        """Training begins, or goes on with the labels of the recipe that are not yet finished."""
-
-    def heard(self, message: Message) -> None:
-        """A worker has told something."""
-
-    def ended(self) -> None:
-        """Training has ended, or was interrupted; what the set draws is measured after that."""
 
 
 def train_specialists(
@@ -71,9 +56,7 @@ def train_specialists(
     """
     if workers is not None and workers < 1:
         raise UserError(f"a job needs at least one worker, not {workers}")
-    settings = {full_key(key): value for key, value in (settings or {}).items()}
-    if data is not None:
-        settings["data.name"] = data.name if isinstance(data, DataSet) else data_name(data)
+    settings = settings_in_full(settings, data)
     folder = SpecialistsFolder(Path(out)) if out is not None else None
     if resume and folder is None:
         raise RunError("--resume needs to know which job: name its folder with --out")
@@ -129,10 +112,10 @@ def ask(
     # No labels stand for those of the data set, which the saved recipe names.
     left = {*new_place, *([] if asked.data.digits else ["data.digits"])}
     check_goes_on(folder.path, saved, asked, [key for key in keys if key not in left])
-    if length(asked) != length(saved):
+    before, now = saved.training.said_length, asked.training.said_length
+    if now != before:
         raise RunError(
-            f"each run in {folder.path} takes {length(saved)}, not {length(asked)}; "
-            "resume them as they are, or choose another --out"
+            f"each run in {folder.path} takes {before}, not {now}; resume them as they are, or choose another --out"
         )
     return saved.with_settings(new_place)
 
@@ -170,14 +153,6 @@ def check_same_images(
             )
 
 
-def length(recipe: Recipe) -> str:
-    """How long a run of a recipe is, in words."""
-    training = recipe.training
-    if training.seconds is not None:
-        return f"{training.seconds:g} s"
-    return f"{training.images:,} images" if training.images is not None else f"{training.epochs:g} epochs"
-
-
 def train_runs(
     job: Job,
     runs: Mapping[str, RunFolder],
@@ -203,7 +178,11 @@ def train_runs(
             watcher.heard(message)
 
     if watcher is not None:
-        watcher.started(folder, job.recipe, [name for name, run in runs.items() if run.is_finished])
+        title = (
+            f"{job.recipe.name} on {job.recipe.data.name}: a specialist for each of {', '.join(runs)}, "
+            f"seed {job.recipe.training.seed}, in {folder.path}"
+        )
+        watcher.started(title, list(runs), [name for name, run in runs.items() if run.is_finished])
         for note in notes:
             watcher.heard(Noted(note))
     try:
@@ -229,7 +208,7 @@ def program_size(compute: Compute, workers: int | None) -> int:
     return (workers or MAX_SPECIALISTS) if compute.device in _ACCELERATORS else 1
 
 
-def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> Card:
+def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> None:
     """Write the set of the finished runs' models, by their labels, what it measures, its sheet, and the hashes of all.
 
     The figures are those of the images that the set draws, labels after the training frequencies.
@@ -251,7 +230,6 @@ def finish(folder: SpecialistsFolder, runs: Mapping[int, RunFolder]) -> Card:
                 write_set(folder.model, card, models)
     write_whole(folder.final_sheet, png_bytes(model_sheet(forge)))
     folder.write_hashes()
-    return card
 
 
 @contextmanager

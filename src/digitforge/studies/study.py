@@ -17,8 +17,8 @@ from digitforge.metrics.real import Notify
 from digitforge.report.quantities import number
 from digitforge.report.study_page import Bar, ShownFinding, StudiedTraining, StudyPart, study_page
 from digitforge.runs import RunFolder
+from digitforge.studies.crew import Watcher
 from digitforge.studies.finding import Condition, Finding
-from digitforge.studies.trials import Watcher
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,6 @@ def shown_finding(finding: Finding) -> ShownFinding:
     claim = finding.claim
     return ShownFinding(
         key=claim.key,
-        document=claim.document,
         says=claim.says,
         how=claim.how,
         word=finding.word,

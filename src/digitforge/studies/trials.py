@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from digitforge import __version__
 from digitforge.data import DataSet
@@ -17,7 +17,7 @@ from digitforge.files import make_folder, read_table, write_whole
 from digitforge.onnx_file import available_cores
 from digitforge.recipe import LENGTHS, Recipe
 from digitforge.runs import RunFolder
-from digitforge.studies.crew import Crew, train_all
+from digitforge.studies.crew import Crew, Watcher, train_all
 from digitforge.studies.worker import Diverged, Job, Message, Task, work
 from digitforge.training.interruption import Interruption
 
@@ -26,19 +26,6 @@ _WAY_ON = "the same command goes on"
 # Tables of a recipe that decide what is learned; the others say how it is recorded and what it is computed with.
 _LEARNED = ("data", "networks", "objective", "generator_optimiser", "discriminator_optimiser", "training")
 _LENGTHS = tuple(key.split(".")[1] for key in LENGTHS)
-
-
-class Watcher(Protocol):
-    """Something that watches the trials of a study."""
-
-    def started(self, place: Path, names: Sequence[str], finished: Sequence[str]) -> None:
-        """Training begins, or goes on, below a folder; `finished` are those of `names` that are found there."""
-
-    def heard(self, message: Message) -> None:
-        """A worker has told something."""
-
-    def ended(self) -> None:
-        """Training has ended, or was interrupted."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +133,7 @@ def train_trials(
 
     make_folder(place)
     if watcher is not None:
-        watcher.started(place, [trial.name for trial in trials], ended)
+        watcher.started(f"{len(trials)} trainings in {place}", [trial.name for trial in trials], ended)
     try:
         with Interruption() as interruption:
             _train(tasks, data, workers, cluster, hear, interruption)

@@ -41,13 +41,10 @@ def pack(digits: Digits, seed: int, kind: FileKind, stem: str) -> Takeaway:
     return Takeaway(f"{name}.{kind}", _MEDIA[kind], content)
 
 
-def pack_number(digits: Digits, wish: NumberWish, kind: FileKind) -> Takeaway:
-    """A number's digits as a file: as a picture side by side, else as pack() has them, in their order."""
-    stem = f"number-{wish.text}-seed-{wish.seed}"
-    if kind != "png":
-        return pack(digits, wish.seed, kind, stem)
+def pack_number(digits: Digits, wish: NumberWish) -> Takeaway:
+    """A number's digits side by side in one picture."""
     picture = enlarged(grid(digits.images, len(digits)), _NUMBER_SCALE)
-    return Takeaway(f"{stem}.png", _MEDIA[kind], png_bytes(picture))
+    return Takeaway(f"number-{wish.text}-seed-{wish.seed}.png", _MEDIA["png"], png_bytes(picture))
 
 
 def write_number(forge: Forge, wish: NumberWish) -> Digits:

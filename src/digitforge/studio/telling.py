@@ -10,8 +10,8 @@ from typing import Any
 from digitforge.errors import DigitforgeError
 from digitforge.holding import is_held
 from digitforge.recipe import Recipe
-from digitforge.report.history import History, read_history
-from digitforge.runs import RunFolder, image_count
+from digitforge.report.history import History, history_of
+from digitforge.runs import RunFolder, count_of
 from digitforge.studio.process import Worker, last_words
 from digitforge.studio.shelf import Shelf
 from digitforge.studio.trainings import Trainings
@@ -25,7 +25,6 @@ SHOWN = (
     "accuracy.real_held_out",
     "accuracy.fake",
     "figures.frechet",
-    "figures.accuracy",
 )
 _FRESH = 60.0  # seconds after which a run that nobody here trains, and that writes nothing, counts as paused
 _ERROR = "digitforge: "  # how the command line begins an error, ...
@@ -41,16 +40,17 @@ def tell(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any]:
         return told
     recipe = folder.read_recipe()
     told |= {
-        "sheets": [image_count(path) for path in folder.samples()],
+        "sheets": [count_of(path) for path in folder.samples()],
         "has_real": folder.real_sheet.is_file(),
         "summary": recipe.summary,
-        "loss": recipe.objective.loss,
     }
-    history = _history(folder)
-    if history is not None:
+    try:
         lines = folder.read_stats()
-        told |= _progress(recipe, history, lines, is_training=worker is not None and told["state"] == "training")
-    return told
+        history = history_of(folder, lines)
+    except DigitforgeError:  # before the first line of statistics there are no curves
+        return told
+    is_training = worker is not None and told["state"] == "training"
+    return told | _progress(recipe, history, lines, is_training)
 
 
 def tell_all(shelf: Shelf, trainings: Trainings, kept: Kept) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def tell_briefly(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any
         "digits": list(recipe.data.digits),
         "seed": recipe.training.seed,
         "total": recipe.training.images or 0,
-        "images": image_count(samples[-1]) if samples else 0,
+        "images": count_of(samples[-1]) if samples else 0,
     }
     told["state"] = _state(shelf, folder, worker, told["images"], told["total"])
     if told["state"] == "training" and worker is not None and trainings.is_pausing(worker):
@@ -96,7 +96,7 @@ def tell_briefly(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any
 def stamp(shelf: Shelf, trainings: Trainings, name: str) -> tuple[object, ...]:
     """Something that changes when there is anything new to tell of a run; cheap."""
     folder, worker = shelf.run(name), trainings.worker(name)
-    files = [folder.recipe, folder.stats, folder.hashes, folder.sample(0).parent]
+    files = [folder.recipe, folder.stats, folder.hashes, folder.samples_folder]
     files += [shelf.log(name), shelf.stopped_model(name)]
     is_pausing = worker is not None and trainings.is_pausing(worker)
     return (worker, is_pausing, _is_fresh(folder), is_held(folder.path), *(_changed(path) for path in files))
@@ -120,16 +120,8 @@ def _state(shelf: Shelf, folder: RunFolder, worker: Worker | None, images: int, 
 
 def _is_fresh(folder: RunFolder) -> bool:
     """Whether something was written in a run's folder just now."""
-    newest = max(_changed(path) for path in (folder.recipe, folder.stats, folder.sample(0).parent))
+    newest = max(_changed(path) for path in (folder.recipe, folder.stats, folder.samples_folder))
     return time.time() - newest < _FRESH
-
-
-def _history(folder: RunFolder) -> History | None:
-    """The curves, None before the first line of statistics."""
-    try:
-        return read_history(folder)
-    except DigitforgeError:
-        return None
 
 
 def _progress(
@@ -138,9 +130,8 @@ def _progress(
     """How far a run is, how fast, what it measured and what it says of itself."""
     total, speed = recipe.training.images or history.images, float(lines[-1]["clock"]["images_per_second"])
     measured = [line for line in lines if "accuracy" in line or "figures" in line]
-    told: dict[str, Any] = {
+    return {
         "images": history.images,
-        "epoch": history.curves["epoch"].values[-1],
         "seconds": history.seconds,
         "speed": speed,
         "left": (total - history.images) / speed if is_training and speed > 0 else None,
@@ -152,7 +143,6 @@ def _progress(
         "diagnosis": list(map(str, measured[-1].get("diagnosis", []))) if measured else [],
         "is_diagnosed": bool(measured),
     }
-    return told
 
 
 def _problem(said: str) -> str:

@@ -15,14 +15,19 @@ _PLANE = 2  # numbers of a latent that make a plane, with no sphere in it
 _WALL = 3.0  # of a plane of normal latents: few lie further out, and then the wall stands there
 
 
-def see(forge: Forge, wish: WalkWish) -> tuple[Digits, Latents]:
-    """What lies around a place of the walk: SIDE x SIDE images, row by row, and their latents."""
-    start, free = forge.latents(wish.digit, 1, wish.seed)[0], forge.card.latent.free
-    around = surroundings(start[:free], wish, forge.card.latent.distribution)
-    latents = np.concatenate([around, np.tile(start[free:], (len(around), 1))], axis=1)  # within one cluster
+def see(forge: Forge, wish: WalkWish) -> Digits:
+    """What lies around a place of the walk: SIDE x SIDE images, row by row."""
+    latents = latents_around(forge, wish)
     label = forge.card.trained[0] if wish.digit is None else forge.label_of(wish.digit)
     labels = np.full(len(latents), label, np.int64)
-    return Digits(forge.draw(latents, labels), labels, forge.card.names), latents
+    return Digits(forge.draw(latents, labels), labels, forge.card.names)
+
+
+def latents_around(forge: Forge, wish: WalkWish) -> Latents:
+    """The latents float32 [SIDE * SIDE, Z] that a model draws a walk's surroundings of, all within one cluster."""
+    start, free = forge.latents(wish.digit, 1, wish.seed)[0], forge.card.latent.free
+    around = surroundings(start[:free], wish, forge.card.latent.distribution)
+    return np.concatenate([around, np.tile(start[free:], (len(around), 1))], axis=1)
 
 
 def surroundings(start: NDArray[np.float32], wish: WalkWish, distribution: str) -> Latents:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from digitforge.data import Digits
+from digitforge.metrics.distributions import chance_above
 from digitforge.networks.layers import BatchNorm
 from digitforge.networks.pixels import to_network
 from digitforge.networks.players import Discriminator, Generator
@@ -78,7 +79,8 @@ def discriminator_accuracy(
 def judged(logits: dict[str, Tensor], has_zero: bool) -> dict[str, float | int]:
     """Accuracies from logits by kind ([N] each); `has_zero` says whether a logit of 0 means undecided."""
     real, fake = logits["real_train"], logits["fake"]
-    separation = _chance_above(real, fake)
+    separation = chance_above(real.numpy(), fake.numpy())
+    assert separation is not None  # neither is empty
     threshold = 0.0
     if not has_zero:
         half = len(real) // 2
@@ -90,11 +92,3 @@ def judged(logits: dict[str, Tensor], has_zero: bool) -> dict[str, float | int]:
         result[kind] = float(right.float().mean())
         result[f"{kind}_n"] = len(values)
     return result
-
-
-def _chance_above(real: Tensor, fake: Tensor) -> float:
-    """P(a real logit exceeds a fake one), ties counted half: the area under the ROC curve."""
-    ordered = fake.sort().values
-    below = torch.searchsorted(ordered, real, right=False)
-    up_to = torch.searchsorted(ordered, real, right=True)
-    return float((below + up_to).double().mean() / (2 * len(fake)))

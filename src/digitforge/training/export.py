@@ -18,7 +18,7 @@ from digitforge.networks.build import build
 from digitforge.networks.players import Generator
 from digitforge.networks.to_onnx import generator_to_onnx, weights_sha256
 from digitforge.recipe import Recipe, parse_recipe
-from digitforge.runs import RunFolder, image_count
+from digitforge.runs import RunFolder, count_of
 from digitforge.training.checkpoint import DAMAGE, read_tensors
 from digitforge.training.plan import make_plan
 
@@ -39,7 +39,7 @@ def export(folder: RunFolder, at: int | None = None, *, progress: Progress | Non
         card,
         version=__version__,
         recipe=recipe.model_dump(mode="json", exclude_none=True),
-        images=image_count(path),
+        images=count_of(path),
         weights_sha256=weights_sha256(generator),
         figures={},
     )
@@ -49,7 +49,7 @@ def export(folder: RunFolder, at: int | None = None, *, progress: Progress | Non
 def find_snapshot(folder: RunFolder, at: int | None = None) -> Path:
     """The snapshot after `at` images, or the newest one. Raises RunError that names the nearest if there is none."""
     folder.read_recipe()  # raises where this is no run
-    snapshots = {image_count(path): path for path in folder.snapshots()}
+    snapshots = {count_of(path): path for path in folder.snapshots()}
     if not snapshots:
         raise RunError(f"the run in {folder.path} holds no snapshots; resume it, or name another run")
     wanted = max(snapshots) if at is None else at
@@ -85,8 +85,7 @@ def _new_card(folder: RunFolder, recipe: Recipe, progress: Progress | None) -> C
             f"the run in {folder.path} has no {folder.model.name} of its own, so that its labels are read from its "
             f"data, which can't be had here: {error}"
         ) from None
-    untrained = build(recipe.networks, plan.train.shape, plan.classes, recipe.training.seed).generator
-    return plan.card(weights_sha256(untrained), 0)
+    return plan.card(weights_sha256=plan.data_sha256, images=0)  # any hash: that of the snapshot's weights is to come
 
 
 def _load_weights(folder: RunFolder, path: Path, generator: Generator) -> None:

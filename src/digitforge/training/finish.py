@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from digitforge.card import Card
 from digitforge.errors import DataError, ModelError
 from digitforge.files import make_folder, write_whole
 from digitforge.forge import Forge
@@ -22,7 +21,7 @@ from digitforge.training.figures import reader_of
 from digitforge.training.plan import Plan
 
 
-def finish(plan: Plan, generator: Generator, discriminator: Discriminator, images: int, folder: RunFolder) -> Card:
+def finish(plan: Plan, generator: Generator, discriminator: Discriminator, images: int, folder: RunFolder) -> None:
     """Write what a finished run leaves behind; the figures are those of the images that the model file draws.
 
     generator: as it will be used, in evaluation mode. images: real images shown to the discriminator.
@@ -44,7 +43,6 @@ def finish(plan: Plan, generator: Generator, discriminator: Discriminator, image
     write_whole(folder.discriminator, judge)
     write_pictures(Forge.load(folder.model), folder)
     folder.write_hashes()
-    return card
 
 
 def write_pictures(forge: Forge, folder: RunFolder) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from digitforge.errors import enumerated
 from digitforge.recipe import Recipe
 
 _PENALTIES = ("r1", "r2", "gradient_penalty")
@@ -41,8 +42,8 @@ def divergence(lost: Sequence[str], images: int, recipe: Recipe) -> str:
     if recipe.compute.precision != "32":
         ways.append("--precision 32")
     return (
-        f"{_listed(lost)} are no numbers any more after {images:,} images; the checkpoint before is kept, but goes on "
-        f"to the same: start anew from the run's recipe.toml with {' or '.join(ways)}"
+        f"{enumerated(lost)} are no numbers any more after {images:,} images; the checkpoint before is kept, but goes "
+        f"on to the same: start anew from the run's recipe.toml with {' or '.join(ways)}"
     )
 
 
@@ -56,7 +57,3 @@ def _in_words(name: str) -> str:
         return "the losses"
     player, _, is_optimiser = owner.partition("_")
     return f"the {player}'s moments" if is_optimiser else f"the {player}'s weights"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -10,7 +10,7 @@ from digitforge.randomness import stream
 from digitforge.sheets import MODEL_COLUMNS, Picture, enlarged, grid, labelled_sheet
 from digitforge.training.plan import Plan
 
-UNLABELLED = 100  # images of a sheet without labels
+UNLABELLED_COUNT = 100  # images of a sheet without labels
 
 
 def run_sheet(digits: Digits, conditional: bool) -> Picture:
@@ -31,7 +31,7 @@ def real_sheet(plan: Plan) -> Picture:
     """
     conditional = plan.recipe.networks.conditional
     order = stream(0, "real sheet").permutation(len(plan.train))
-    chosen = [order[:UNLABELLED]]
+    chosen = [order[:UNLABELLED_COUNT]]
     if conditional:
         labels = plan.train.labels[order]
         chosen = [order[labels == label][:MODEL_COLUMNS] for label in few_of(np.flatnonzero(plan.train.counts))]

@@ -14,7 +14,7 @@ from digitforge.data import DataSet
 from digitforge.errors import DigitforgeError, InterruptionError
 from digitforge.holding import held
 from digitforge.recipe import Recipe
-from digitforge.resuming import new_place_of_data
+from digitforge.resuming import new_place_of_data, saved_recipe
 from digitforge.runs import RunFolder
 from digitforge.training.budget import images_in
 from digitforge.training.compute import start_fabric
@@ -191,7 +191,7 @@ def _groups(runs: Sequence[Run]) -> list[list[Run]]:
 
 def _planned(recipe: Recipe, data: DataSet, member: Member) -> Plan:
     folder = member.folder
-    saved = folder.read_recipe() if folder.recipe.is_file() else None
+    saved = saved_recipe(folder, resume=True)
     place: dict[str, object] = {"data.name": data.name}
     if saved is None:
         asked = recipe.with_settings(place | {"data.digits": [member.name]})

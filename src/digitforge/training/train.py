@@ -9,13 +9,13 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from digitforge.data import DataSet, Progress, data_name, load_data
+from digitforge.data import DataSet, Progress, load_data
 from digitforge.errors import OutputError, RecipeError, RunError, WriteError
 from digitforge.files import unwritable, write_whole
 from digitforge.holding import held
-from digitforge.recipe import Recipe, full_key, load_recipe
-from digitforge.resuming import asked_anew, check_goes_on, new_place_of_data, saved_recipe
-from digitforge.runs import RunFolder, is_taken, new_run_folder
+from digitforge.recipe import DEFAULT_RECIPE, Recipe, load_recipe
+from digitforge.resuming import asked_anew, check_goes_on, new_place_of_data, saved_recipe, settings_in_full
+from digitforge.runs import RunFolder, count_of, is_taken, new_run_folder
 from digitforge.sections import Interval
 from digitforge.sheets import png_bytes
 from digitforge.training.budget import images_in
@@ -26,8 +26,6 @@ from digitforge.training.observers import Observer, Recorder, TensorBoard
 from digitforge.training.pictures import real_sheet
 from digitforge.training.plan import INTERVALS, Plan, make_plan, with_images
 from digitforge.training.trainer import Trainer
-
-DEFAULT_RECIPE = "express"
 
 
 def train(
@@ -54,9 +52,7 @@ def train(
     SIGTERM, when the state is saved; OutputError on the way for a disk that fails, DivergenceError for numbers that run
     away, and either says what is kept.
     """
-    settings = {full_key(key): value for key, value in (settings or {}).items()}
-    if data is not None:
-        settings["data.name"] = data.name if isinstance(data, DataSet) else data_name(data)
+    settings = settings_in_full(settings, data)
     folder = RunFolder(Path(out)) if out is not None else None
     if resume and folder is None:
         raise RunError("--resume needs to know which run: name its folder with --out")
@@ -186,7 +182,7 @@ def says_what_is_kept(plan: Plan, folder: RunFolder) -> Iterator[None]:
         if not folder.recipe.is_file():
             raise OutputError(f"{known.fault}; choose another place") from error
         saved = folder.checkpoints()
-        images = plan.times.images_after(int(saved[0].stem)) if saved else 0
+        images = plan.times.images_after(count_of(saved[0])) if saved else 0
         kept = f"its state after {images:,} images is kept" if saved else "nothing is saved yet"
         raise OutputError(
             f"{known.fault}; the run has ended, {kept}: once there is room and the disk is well, go on with "

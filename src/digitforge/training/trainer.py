@@ -39,7 +39,7 @@ from digitforge.training.figures import Ruler, key_figures, ruler_for
 from digitforge.training.interruption import Interruption
 from digitforge.training.numbers import all_finite, divergence, lost_among
 from digitforge.training.observers import Observer, Tick
-from digitforge.training.pictures import UNLABELLED, run_sheet
+from digitforge.training.pictures import UNLABELLED_COUNT, run_sheet
 from digitforge.training.plan import RECORDS, Plan
 from digitforge.training.schedule import rate_factor
 from digitforge.training.setup import COUNTS, give_clusters, new_state
@@ -158,14 +158,14 @@ class Trainer:
         """The same latents through the generator as it would be used now: a row a label, 26 at most, if told."""
         plan, networks = self.plan, self.plan.recipe.networks
         present = few_of(np.flatnonzero(plan.train.counts))
-        labels = np.repeat(present, MODEL_COLUMNS) if networks.conditional else np.zeros(UNLABELLED, np.int64)
+        labels = np.repeat(present, MODEL_COLUMNS) if networks.conditional else np.zeros(UNLABELLED_COUNT, np.int64)
         latents = draw_latents(stream(0, "sheet"), len(labels), networks.drawing_size, networks.latent)
         images = draw(self.generator(), latents, labels, networks.pixels)
         return run_sheet(Digits(images, labels, plan.train.names), networks.conditional)
 
     def _real_beside_noise(self) -> Picture:
         """What D sees first: the beginning of the first batch at the left, of the noise at the right."""
-        count, pixels = UNLABELLED // 2, self.plan.recipe.networks.pixels
+        count, pixels = UNLABELLED_COUNT // 2, self.plan.recipe.networks.pixels
         kinds = (self.batches.batch(0).images, self.batches.noise(0))
         halves = [grid(to_uint8(images[:count], pixels).cpu().numpy(), MODEL_COLUMNS // 2) for images in kinds]
         return enlarged(beside(halves))

@@ -3,12 +3,12 @@
 /** The element with an id. */
 export const at = (id) => document.getElementById(id);
 
-/** A new element with properties (`class`, `data-...` and `aria-...` as attributes) and children. */
+/** A new element with properties (`data-...` and `aria-...` as attributes) and children. */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(properties)) {
-    if (key in element && key !== "list") element[key] = value;
-    else element.setAttribute(key === "className" ? "class" : key, value);
+    if (key in element) element[key] = value;
+    else element.setAttribute(key, value);
   }
   element.append(...children);
   return element;

@@ -11,7 +11,7 @@ from digitforge.data.digits import Digits, Images
 from digitforge.errors import UserError
 from digitforge.forge import Forge
 from digitforge.report.interpolation import draw_along, plan_route
-from digitforge.studio.bounds import PRETRAINED, BetweenWish, DrawingWish, RunName, WalkWish
+from digitforge.studio.bounds import PRETRAINED, BetweenWish, DrawingWish, WalkWish
 from digitforge.studio.drawing import DRAWING_SHAPE, as_mnist, read_drawing
 from digitforge.studio.models import Models
 from digitforge.studio.opinion import Judge
@@ -42,12 +42,6 @@ async def newest_judge(rooms: TheRooms) -> dict[str, str]:
     return {"name": await rooms.desk.do(rooms.models.newest_judge)}
 
 
-@router.get("/judges/{name}/scale")
-async def scale(name: RunName, rooms: TheRooms) -> dict[str, Any]:
-    """What a discriminator usually says of real digits and of its generator's."""
-    return await rooms.desk.do(lambda: dict(rooms.models.judge(name).scale))
-
-
 @router.post("/opinion")
 async def opinion(wish: DrawingWish, rooms: TheRooms) -> dict[str, Any]:
     """What a discriminator says of a drawing, and which digit the classifier reads."""
@@ -55,7 +49,7 @@ async def opinion(wish: DrawingWish, rooms: TheRooms) -> dict[str, Any]:
 
 
 def _look_around(models: Models, wish: WalkWish) -> dict[str, Any]:
-    digits, _ = see(models.forge(wish.model), wish)
+    digits = see(models.forge(wish.model), wish)
     told = as_tiles(digits) | {"columns": SIDE}
     if wish.model != PRETRAINED and models.has_judge(wish.model):
         told |= _scored(models.judge(wish.model), digits)

@@ -59,12 +59,10 @@ async def number(wish: Annotated[NumberWish, Query()], rooms: TheRooms) -> dict[
     return await rooms.desk.do(lambda: as_tiles(write_number(rooms.models.forge(wish.model), wish)))
 
 
-@router.get("/number.{kind}")
-async def number_file(kind: FileKind, wish: Annotated[NumberWish, Query()], rooms: TheRooms) -> Response:
-    """The same number as a file."""
-    return _attached(
-        await rooms.desk.do(lambda: pack_number(write_number(rooms.models.forge(wish.model), wish), wish, kind))
-    )
+@router.get("/number.png")
+async def number_file(wish: Annotated[NumberWish, Query()], rooms: TheRooms) -> Response:
+    """The same number as a picture to take away."""
+    return _attached(await rooms.desk.do(lambda: pack_number(write_number(rooms.models.forge(wish.model), wish), wish)))
 
 
 def as_tiles(digits: Digits) -> dict[str, Any]:
@@ -75,16 +73,9 @@ def as_tiles(digits: Digits) -> dict[str, Any]:
 
 def tiles(images: Images) -> dict[str, Any]:
     """Images edge to edge in one picture, and how it is cut."""
-    count, _, height, width = images.shape
-    columns = math.ceil(math.sqrt(count))
+    columns = math.ceil(math.sqrt(len(images)))
     picture = base64.b64encode(png_bytes(grid(images, columns))).decode()
-    return {
-        "count": count,
-        "columns": columns,
-        "width": width,
-        "height": height,
-        "picture": f"data:image/png;base64,{picture}",
-    }
+    return {"count": len(images), "columns": columns, "picture": f"data:image/png;base64,{picture}"}
 
 
 def _attached(takeaway: Takeaway) -> Response:

@@ -16,7 +16,7 @@ from digitforge.data.catalogue import catalogue
 from digitforge.data.digits import FEW_LABELS
 from digitforge.errors import DigitforgeError, RunError
 from digitforge.recipe import load_recipe, recipe_names
-from digitforge.studio.bounds import LONGEST, MAX_DIGITS, MAX_LETTERS, SHORTEST, RunName, TrainingWish
+from digitforge.studio.bounds import RunName, TrainingWish
 from digitforge.studio.desk import BusyError
 from digitforge.studio.rooms import TheRooms
 from digitforge.studio.telling import stamp, tell, tell_all
@@ -35,7 +35,7 @@ _AT_WORK = (
 
 @router.get("/choices")
 def choices() -> dict[str, Any]:
-    """What can be trained, on what, and the bounds of what can be asked."""
+    """What can be trained, and on what."""
     recipes = [load_recipe(name) for name in recipe_names()]
     return {
         "recipes": [
@@ -52,9 +52,6 @@ def choices() -> dict[str, Any]:
             }
             for each in catalogue()
         ],
-        "seconds": [SHORTEST, LONGEST],
-        "max_digits": MAX_DIGITS,
-        "max_letters": MAX_LETTERS,
     }
 
 
