@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, synced, and renamed into it; where ~ is."""
+"""Files that appear whole or not at all: written beside, synced and renamed; caches, tables in files, where ~ is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of a run that a folder holds already: it goes on as what it is, and anything else is refused."""
+"""What is asked of a run, above all of one that a folder holds already: it goes on as what it is, or is refused."""
 
 from __future__ import annotations
 

@@ -12,8 +12,10 @@ from digitforge.classifier import PINNED_COLOUR, Classifier
 from digitforge.data import DataSet, Digits
 from digitforge.data.street import Part, draw_chunk
 from digitforge.data.street_digits import render_glyphs
+from digitforge.metrics import findings as findings_module
 from digitforge.metrics.colours import LUMA
 from digitforge.metrics.details import Details, measure_details
+from digitforge.metrics.figure import Figure
 from digitforge.metrics.findings import describe_details
 from digitforge.metrics.real import Real, find_real, measure
 
@@ -132,3 +134,8 @@ def test_colour_images_have_no_strokes_and_stacked_digits_no_colours(
     stacked = measure(Digits(digits, np.arange(10), channels.names), channels)
     assert not channels.sees_colours
     assert stacked.properties == {}
+
+
+@pytest.mark.parametrize(("n", "real_n", "is_found"), [(12, 10_000, False), (10_000, 12, False), (500, 500, True)])
+def test_a_spread_of_few_images_may_be_low_by_chance(n: int, real_n: int, is_found: bool) -> None:
+    assert findings_module._is_narrow(Figure(6.9, n, None, 10.0, real_n)) == is_found

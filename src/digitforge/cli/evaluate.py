@@ -89,10 +89,12 @@ def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | 
     """What reads a model's images: None leaves it to what is there, else a classifier of the user's own data."""
     from importlib.util import find_spec
 
-    from digitforge.classifier import is_stand_in
+    from digitforge.classifier import classifier_for, is_stand_in
 
-    found, can_train = forge.classifier, find_spec("torch") is not None
-    if found is not None and not (can_train and is_stand_in(found, forge.card.data.sha256)):
+    of_model = forge.card.data.sha256
+    found = classifier_for(forge.card.shape, forge.names, all_names=forge.card.names, data_sha256=of_model)
+    can_train = find_spec("torch") is not None
+    if found is not None and not (can_train and is_stand_in(found, of_model)):
         return None
     if not can_train:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""Distances between distributions of one number: samples on a line, and counts of labels."""
+"""Distributions of one number held against each other: samples on a line, and counts of labels."""
 
 from __future__ import annotations
 

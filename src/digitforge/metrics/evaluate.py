@@ -93,7 +93,7 @@ def evaluate(
 def fitting_classifier(forge: Forge, given: Classifier | None = None) -> Classifier:
     """The classifier that reads what a model draws: the given one, or what fits. Raises ModelError if none does."""
     card = forge.card
-    classifier = classifier_for(card.shape, forge.names, given, all_names=card.names) if given else forge.classifier
+    classifier = classifier_for(card.shape, forge.names, given, all_names=card.names, data_sha256=card.data.sha256)
     if classifier is None:
         readers = [given] if given else [Classifier.load(), Classifier.load(PINNED_COLOUR)]
         sizes = " or ".join(_size(reader.shape) for reader in readers)

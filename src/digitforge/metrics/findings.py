@@ -15,7 +15,7 @@ RARE = 1 / 5  # of its share in the data is a label rarely drawn
 RARE_AT_LEAST = 10  # ... if so many images of it were expected
 LOW = 0.75  # of real images' precision, recall or spread of colours, or of the labels that they would have
 TIMES_REAL = 2.0  # as many stray marks as on real images
-TIMES_COPIES = 5.0  # as many copies as held-out images seem to be
+TIMES_COPIES = 5.0  # as many copies as fresh real images would seem to be
 CROWDS_APART = 0.1  # between the shares of images that show a neighbouring digit
 STANDARD_ERRORS = 4.0  # that a figure must lie from the real one, so that chance is no finding
 
@@ -53,10 +53,11 @@ def describe_labels(accuracy: Figure | None, drawn: Mapping[str, int], data: Map
     accuracy: share read as asked, with that of real images. drawn, data: images of each label that were read, and that
     the data have.
     """
-    if accuracy is not None and accuracy.real is not None and _is_below(accuracy, accuracy.real - FEW_READ):
+    real = accuracy.real if accuracy is not None else None
+    if accuracy is not None and real is not None and _is_below(accuracy, real, real - FEW_READ):
         yield (
             f"mislabelled or unreadable: {1 - accuracy.value:.1%} of the images are not read as the label asked for, "
-            f"against {1 - accuracy.real:.1%} of real ones"
+            f"against {1 - real:.1%} of real ones"
         )
     count, total = sum(drawn.values()), sum(data.values())
     expected = {name: count * number / total for name, number in data.items()}
@@ -92,19 +93,18 @@ def describe_details(details: Details) -> Iterator[str]:
         yield f"noisy: {marks.value:.1%} of the images have stray marks, against {marks.real:.1%} of real ones"
     if copies is not None and _exceeds(copies, TIMES_COPIES):
         yield (
-            f"memorised: {copies.value:.1%} of the images copy a training image, where {copies.real:.1%} of held-out "
-            "ones seem to"
+            f"memorised: {copies.value:.1%} of the images copy a training image, where {copies.real:.1%} of fresh real "
+            "ones would seem to"
         )
 
 
-def _is_below(share: Figure, least: float) -> bool:
-    """Whether a share is less than `least`, and further from the real one than chance would have it."""
-    real = share.value if share.real is None else share.real
+def _is_below(share: Figure, real: float, least: float) -> bool:
+    """Whether a share is less than `least`, and further below the real one than chance would have it."""
     return share.value < least and real - share.value > STANDARD_ERRORS * _error(share, real)
 
 
 def _is_low(share: Figure) -> bool:
-    return share.real is not None and share.value < LOW * share.real
+    return share.real is not None and _is_below(share, share.real, LOW * share.real)
 
 
 def _exceeds(share: Figure, times: float) -> bool:
@@ -141,7 +141,7 @@ def _property(found: Property | None, words: _Words) -> Iterator[str]:
 def _colours(details: Details) -> Iterator[str]:
     """What is off in colour images taken together: their variety of colours, and how many show two digits."""
     colours, crowded = details.colour_spread, details.crowded
-    if colours is not None and _is_low(colours) and _is_narrower(colours):
+    if colours is not None and _is_narrow(colours):
         yield (
             f"few colours: the mean colours of images spread by {colours.value:.1f} levels, where those of real ones "
             f"do by {colours.real:.1f}"
@@ -154,9 +154,15 @@ def _colours(details: Details) -> Iterator[str]:
         )
 
 
-def _is_narrower(spread: Figure) -> bool:
-    """Whether a spread lies below the real one by more than chance would have it: of n normal values, 1 / sqrt(2 n)."""
-    return spread.real is not None and spread.value < spread.real * (1 - STANDARD_ERRORS / (2 * spread.n) ** 0.5)
+def _is_narrow(spread: Figure) -> bool:
+    """Whether a spread is low beside the real one, and by more than chance would have it.
+
+    The standard error of a spread of n normal values is 1 / sqrt(2 n) of it.
+    """
+    if spread.real is None:
+        return False
+    error = (0.5 * (1 / spread.n + 1 / (spread.real_n or spread.n))) ** 0.5
+    return spread.value < spread.real * min(LOW, 1 - STANDARD_ERRORS * error)
 
 
 def _is_apart(share: Figure, real: float) -> bool:

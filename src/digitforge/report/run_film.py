@@ -39,7 +39,10 @@ def film_of_run(folder: RunFolder, caption: Caption = "images", seconds: float =
 
 
 def _sheets(folder: RunFolder) -> list[Path]:
-    folder.read_recipe()  # raises for what is no run
+    if not folder.path.is_dir():
+        raise RunError(f"there is no run folder {folder.path}; check the path")
+    if not folder.recipe.is_file():
+        raise RunError(f"{folder.path} is no run folder: it holds no {folder.recipe.name}; name another folder")
     paths = folder.samples()
     if len(paths) < 2:
         held = "one sheet" if paths else "no sheet"
