@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -161,7 +162,7 @@ def _is_narrow(spread: Figure) -> bool:
     """
     if spread.real is None:
         return False
-    error = (0.5 * (1 / spread.n + 1 / (spread.real_n or spread.n))) ** 0.5
+    error = math.sqrt(0.5 * (1 / spread.n + 1 / (spread.real_n or spread.n)))
     return spread.value < spread.real * min(LOW, 1 - STANDARD_ERRORS * error)
 
 
