@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,13 @@ def write_run_of(
         folder.snapshot(images).write_text(f"{path} {images}")
     if is_finished:
         folder.write_hashes()
+    return folder
+
+
+def write_shelf(folder: Path, trained: Path) -> Path:
+    """A folder for the studio: a copy of a finished run, tiny-5, and one on its way, half."""
+    shutil.copytree(trained, folder / "tiny-5")
+    write_run(folder / "half", sheets={0: 10, 300: 200}, real=90)
     return folder
 
 

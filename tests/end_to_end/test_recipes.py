@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitforge.cli import main
+from digitforge.metrics.evaluate import evaluate
 from digitforge.recipe import load_recipe, recipe_names
 from digitforge.runs import RunFolder
 
@@ -22,11 +24,12 @@ GUIDE = Path(__file__).parents[2] / "docs" / "recipes.md"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A working folder with a cache of its own."""
+    """A working folder with a cache of its own, where runs end with figures of few images."""
     path = tmp_path_factory.mktemp("recipes")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITFORGE_CACHE", str(path / "cache"))
         patch.chdir(path)
+        patch.setattr("digitforge.training.finish.evaluate", partial(evaluate, count=200))
         yield path
 
 
@@ -36,7 +39,7 @@ def few_steps(recipe: str, folder: Path) -> RunFolder:
     images = settings.pretrain_images + STEPS * settings.batch_size
     out = folder / Path(recipe).stem
     words = ["train", recipe, "--data", "mnist-5k", "--images", str(images), "--out", str(out)]
-    for setting in (*NARROW, "record.accuracy_images=50"):
+    for setting in (*NARROW, "record.accuracy_images=50", "record.figure_images=50"):
         words += ["--set", setting]
     assert main(words) == 0
     return RunFolder(out)

@@ -18,7 +18,6 @@ from digitforge.judges.synthetic import train_on_synthetic
 from tiny_models import card_table, write_model
 
 SHAPE = (1, 12, 12)
-DIGITS = tuple("0123456789")
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -66,8 +67,9 @@ def one_colour(images: np.ndarray) -> np.ndarray:
     return images - images.mean((2, 3), keepdims=True) + images.mean((0, 2, 3), keepdims=True)
 
 
-def alone(part: Part) -> Digits:
-    return part.digits.take(np.resize(np.flatnonzero(~part.truth.is_crowded), COUNT))
+def neighbours(part: Part, *, are_shown: bool) -> Digits:
+    """The images with a neighbouring digit alone, or those without."""
+    return part.digits.take(np.resize(np.flatnonzero(part.truth.is_crowded == are_shown), COUNT))
 
 
 def details(digits: Digits, real: Real, classifier: Classifier) -> Details:
@@ -87,9 +89,10 @@ def test_other_real_images_are_not_complained_of(parts: list[Part], real: Real, 
         (with_pixels(flatter), "flatter"),
         (with_pixels(lambda images: images * 0.7), "darker"),
         (with_pixels(lambda images: images * 0.7 + 77), "brighter"),
-        (alone, "neighbours missing"),
+        (partial(neighbours, are_shown=False), "neighbours missing"),
+        (partial(neighbours, are_shown=True), "crowded"),
     ],
-    ids=["grey", "gaudy", "one colour", "flat", "dark", "bright", "no neighbours"],
+    ids=["grey", "gaudy", "one colour", "flat", "dark", "bright", "no neighbours", "neighbours in all"],
 )
 def test_damage_is_named(
     make: Callable[[Part], Digits], words: str, parts: list[Part], real: Real, classifier: Classifier

@@ -60,6 +60,13 @@ def one_style(parts: list[Digits]) -> Digits:
     return parts[2].take(np.concatenate(labels))
 
 
+def leaning_right(parts: list[Digits]) -> Digits:
+    """The top of every digit is moved three pixels to the right, and its foot as many to the left."""
+    rows = np.arange(28)
+    columns = (rows[None] - np.linspace(3, -3, 28).round().astype(int)[:, None]) % 28
+    return replace(parts[2], images=parts[2].images[:, :, rows[:, None], columns])
+
+
 def few_labels(parts: list[Digits]) -> Digits:
     return parts[2].only([0, 1, 2, 4, 6, 7, 8])
 
@@ -97,12 +104,13 @@ def test_real_digits_are_not_complained_of(parts: list[Digits], real: Real, clas
         (with_pixels(lambda images: gaussian_filter(images, (0, 0, 1, 1))), "wider: blurred"),
         (with_pixels(lambda images: np.where(RNG.random(images.shape) < 0.01, 255, images)), "noisy"),
         (with_pixels(lambda images: images + RNG.normal(0, 60, images.shape)), "unlike real digits"),
+        (leaning_right, "leaning further right"),
         (one_style, "little variety"),
         (few_labels, "collapsed: 3, 5, 9 are"),
         (faint_copies, "memorised: 100.0%"),
         (mislabelled, "mislabelled"),
     ],
-    ids=["blurred", "specked", "noisy", "one style", "few labels", "memorised", "mislabelled"],
+    ids=["blurred", "specked", "noisy", "slanted", "one style", "few labels", "memorised", "mislabelled"],
 )
 def test_damage_is_named(
     make: Callable[[list[Digits]], Digits], words: str, parts: list[Digits], real: Real, classifier: Classifier
@@ -167,6 +175,13 @@ def test_a_share_that_chance_explains_is_no_finding() -> None:
     drawn = {"0": 3, "1": 97}
     assert list(describe_labels(Figure(0.97, 100, None, 0.98), drawn, {"0": 5, "1": 95})) == []
     assert list(describe_labels(None, drawn, {"0": 500, "1": 500})) != []
+
+
+def test_a_label_at_a_third_of_its_share_is_not_called_rare_and_one_at_a_tenth_is() -> None:
+    data = {"0": 500, "1": 500}
+    assert list(describe_labels(None, {"0": 150, "1": 850}, data)) == []
+    (found,) = describe_labels(None, {"0": 50, "1": 950}, data)
+    assert found.startswith("collapsed: 0 are drawn")
 
 
 def test_one_held_out_image_tells_nothing_of_a_share() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from digitforge.errors import RecipeError
 from digitforge.networks.build import FAMILIES, build
-from digitforge.networks.layers import Dropout, seed_dropout
+from digitforge.networks.layers import Dropout, mixes_samples, seed_dropout
 from digitforge.networks.pixels import to_network, to_uint8
 from digitforge.networks.to_onnx import discriminator_to_onnx, generator_to_onnx
 from network_checks import CLASSES, COLOUR, GREY, Shape, layers, make, networks, stir
@@ -80,6 +80,15 @@ def test_dropout_at_the_recipes_rate_in_the_discriminator_alone(family: str) -> 
 def judged_in_step(discriminator: nn.Module, images: Tensor, step: int) -> Tensor:
     seed_dropout(discriminator, seed=0, step=step, rows=len(images))
     return discriminator(images)
+
+
+@every_family
+def test_a_discriminator_judges_each_image_by_itself_unless_it_normalises_over_the_batch(family: str) -> None:
+    discriminator = make(family).discriminator
+    stir(discriminator)
+    images = torch.randn(6, *GREY)
+    alone = torch.cat([discriminator(images[[row, row]])[:1] for row in range(6)])  # norms ask for two images
+    assert torch.allclose(discriminator(images), alone, rtol=1e-4, atol=1e-5) is not mixes_samples(discriminator)
 
 
 @every_family

@@ -12,7 +12,8 @@ import pytest
 from digitforge.data import DataSet
 from digitforge.data.svhn import TRAIN_COUNT
 from digitforge.errors import DataError, OutputError, UserError
-from digitforge.recipe import recipe_names
+from digitforge.recipe import load_recipe, recipe_names
+from digitforge.report.comparison import differing_settings
 from digitforge.runs import RunFolder
 from digitforge.sheets import read_png
 from digitforge.studies import claims
@@ -199,6 +200,11 @@ def strokes(spread: float) -> dict[str, Any]:
     return {key: {"spread": {"value": spread, "real": 0.5}} for key in ("stroke_width", "slant")}
 
 
+def marked(digits: Sequence[str]) -> dict[str, Any]:
+    """So many stray marks on these, ten times as many as on real ones."""
+    return {digit: {"stray_marks": {"value": 0.2, "n": 5, "real": 0.02}} for digit in digits}
+
+
 def of_nines(drawn: Mapping[str, Any]) -> Role:
     return dcgan(readings={"drawn": drawn, "real": REAL_NINES}), None
 
@@ -232,6 +238,11 @@ def of_svhn(**details: Any) -> Role:
             "does not hold",
             {"upsample": ({40.0: evaluation(90.0)} | ends(80)[0], None), "upsample-no-pretraining": ends(80)},
         ),
+        (
+            "pretraining",
+            "holds",
+            {"upsample": ({40.0: evaluation(60.0)} | ends(50)[0], None), "upsample-no-pretraining": ends(80)},
+        ),
         ("poor-after-10", "holds", {"dcgan": (dcgan(), None)}),
         ("poor-after-10", "holds", {"dcgan-first-epochs": ends(400, digits={"2": 40.0, "5": 40.0, "8": 40.0})}),
         ("poor-after-10", "does not hold", {"dcgan-first-epochs": ends(400, digits={"1": 90.0})}),
@@ -256,6 +267,8 @@ def of_svhn(**details: Any) -> Role:
         ),
         ("half-at-optimum", "holds", {"dcgan": (dcgan(), losing(0.51, 100))}),
         ("half-at-optimum", "does not hold", {"dcgan": (dcgan(), losing(0.99, 100))}),
+        ("stray-marks", "holds", {"dcgan": (dcgan(by_label=marked("58")), None)}),
+        ("stray-marks", "does not hold", {"dcgan": (dcgan(by_label=marked(DIGITS)), None)}),
         ("unseen-marks", "holds", {"dcgan": (dcgan(marks={"above": 0.51}), None)}),
         ("unseen-marks", "does not hold", {"dcgan": (dcgan(marks={"above": 0.9}), None)}),
         ("worse-2-3", "holds", {"dcgan": (dcgan(digits={"2": 30.0, "3": 20.0}), None)}),
@@ -563,7 +576,8 @@ def test_times_are_those_of_the_study_alone_whose_trainings_take_turns(tmp_path:
     assert trials == [f"{role}-timed-{seed}" for seed in SEEDS for role in ("dcgan", "wgan-gp")]
     write_role(tmp_path, "dcgan-timed", ends(9)[0], told(2, {"clock": {"seconds": 1.0}}))
     write_role(tmp_path, "wgan-gp-timed", ends(9)[0], told(2, {"clock": {"seconds": 2.0}}))
-    assert findings(tmp_path, "wgan-slower")["wgan-slower"].conditions[0].interval.mean == pytest.approx(2)
+    found = findings(tmp_path, "wgan-slower")["wgan-slower"]
+    assert (found.word, found.conditions[0].interval.mean) == ("holds", pytest.approx(2))
 
 
 def test_claims_told_of_before_stay_and_runs_of_the_study_serve_again(tmp_path: Path) -> None:
@@ -676,6 +690,26 @@ def test_every_claim_rests_on_roles_and_recipes_that_are_there_and_has_a_name_of
     for role, need in NEEDS.items():
         assert need.recipe in recipe_names()
         assert need.asked(0), role
+
+
+def test_a_variant_differs_from_its_recipe_in_what_its_claim_is_about() -> None:
+    def changed(role: str) -> dict[str, list[str]]:
+        need = NEEDS[role]
+        recipes = [load_recipe(need.recipe).with_settings({"training.seed": 0}), need.asked(0)]
+        return {key: told for key, told in differing_settings(recipes).items() if key != "training.epochs"}
+
+    changes = {role: changed(role) for role in NEEDS}
+    assert {role: told for role, told in changes.items() if told} == {
+        "upsample-500": {"data.count": ["5,000", "500"]},
+        "upsample-60000": {"data.count": ["5,000", "0"], "training.images": ["-", "255,000"]},
+        "upsample-no-pretraining": {"training.pretrain_images": ["5,000", "0"]},
+        "dcgan-even-rates": {"discriminator_optimiser.rate": ["0.0001", "0.001"]},
+        "dcgan-10-numbers": {"networks.latent_size": ["100", "10"]},
+        "raschka-strong-d": {"discriminator_optimiser.rate": ["0.0002", str(2e-4 * 10)]},
+        "raschka-strong-g": {"generator_optimiser.rate": ["0.0003", str(3e-4 * 10)]},
+    }
+    rates = load_recipe("dcgan").generator_optimiser.rate, NEEDS["dcgan-even-rates"].asked(0)
+    assert rates[1].discriminator_optimiser.rate == rates[0]
 
 
 def test_an_unknown_claim_and_a_folder_of_something_else_are_refused(tmp_path: Path) -> None:

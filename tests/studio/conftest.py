@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from digitforge.studio.app import create_app
 from digitforge.training.train import train
-from drawn_runs import write_run
+from drawn_runs import write_shelf
 from tiny_runs import tiny_data, tiny_recipe
 
 ADDRESS = "http://127.0.0.1:8028"
@@ -28,10 +27,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def runs(tmp_path: Path, trained: Path) -> Path:
     """A folder with a finished run and one on its way."""
-    folder = tmp_path / "runs"
-    shutil.copytree(trained, folder / "tiny-5")
-    write_run(folder / "half", sheets={0: 10, 300: 200}, real=90)
-    return folder
+    return write_shelf(tmp_path / "runs", trained)
 
 
 @pytest.fixture

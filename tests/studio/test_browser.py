@@ -19,6 +19,7 @@ from PIL import Image
 from playwright import sync_api
 
 from digitforge.studio.process import read_worker
+from drawn_runs import write_shelf
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
@@ -77,9 +78,11 @@ def page(browser: sync_api.Browser) -> Iterator[sync_api.Page]:
     assert wrong == []
 
 
-@pytest.fixture
-def studio(runs: Path, tmp_path: Path) -> Iterator[Studio]:
-    studio = open_studio(runs, tmp_path / "cache")
+@pytest.fixture(scope="module")
+def studio(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """One for all tests that train nothing."""
+    folder = tmp_path_factory.mktemp("studio")
+    studio = open_studio(write_shelf(folder / "runs", trained), folder / "cache")
     yield studio
     studio.end()
     assert studio.process.returncode == 0
@@ -270,8 +273,8 @@ def test_a_run_that_is_watched_is_watched_again(page: sync_api.Page, studio: Stu
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_sticks_out_at_the_side(page: sync_api.Page, studio: Studio, runs: Path, width: int) -> None:
-    shutil.copytree(runs / "tiny-5", runs / f"w{'i' * 30}dename")
+def test_nothing_sticks_out_at_the_side(page: sync_api.Page, studio: Studio, width: int) -> None:
+    shutil.copytree(studio.runs / "tiny-5", studio.runs / f"w{'i' * 30}dename", dirs_exist_ok=True)
     page.set_viewport_size({"width": width, "height": 800})
     for view, there in {
         "train": "#runs a",

@@ -62,11 +62,11 @@ def same_weights(first: nn.Module, second: nn.Module) -> None:
 
 
 def test_rmsprop_remembers_squares_as_beta2_says() -> None:
-    """A first step is the rate over the square root of what one square adds (Hinton's lecture 6e, 2012)."""
+    """A first step is rate * g / (sqrt((1 - beta2) g^2) + epsilon), with beta2 0.96 (Hinton's lecture 6e, 2012)."""
     weight = nn.Parameter(torch.zeros(3))
     weight.grad = torch.tensor([5.0, -0.5, 2.0])
-    optimiser(iter([weight]), Optimiser(method="rmsprop", rate=0.01, beta1=0.0, beta2=0.96, epsilon=1e-9)).step()
-    torch.testing.assert_close(weight.detach(), torch.tensor([-0.05, 0.05, -0.05]))
+    optimiser(iter([weight]), Optimiser(method="rmsprop", rate=0.01, beta1=0.0, beta2=0.96, epsilon=0.1)).step()
+    torch.testing.assert_close(weight.detach(), torch.tensor([-0.05 / 1.1, 0.005 / 0.2, -0.02 / 0.5]))
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("32", torch.float32), ("bf16", torch.bfloat16)])

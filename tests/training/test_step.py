@@ -342,13 +342,16 @@ def test_reported_losses_are_the_textbooks() -> None:
 @pytest.mark.parametrize("step_name", ["alternating", "alternating-same-fakes"])
 def test_a_critic_learns_several_times_from_fresh_batches_before_the_generator_does(step_name: str) -> None:
     played, batches = game("wasserstein", rate=0.1, critic_steps=3), walk()
-    moved = []
+    moved, seen = [], []
+    played.discriminator.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach().clone()))
     for step in range(6):
+        seen.clear()
         generator, discriminator = copy.deepcopy(played.generator), copy.deepcopy(played.discriminator)
         outcome = STEPS[step_name](played, batches, step)
         moved.append(not same_weights(generator, played.generator))
         assert not same_weights(discriminator, played.discriminator)
         assert (outcome.generator_loss is not None) is moved[-1]
+        assert torch.equal(seen[0][:ROWS], batches.batch(step).images)  # real ones come first
     assert moved == [False, False, True, False, False, True]
     shown = np.concatenate([batches.indices(step) for step in range(3)])
     assert len(np.unique(shown)) == 3 * ROWS

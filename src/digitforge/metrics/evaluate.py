@@ -79,10 +79,10 @@ def evaluate(
     else:
         assert shipped is not None
         reference = shipped
-    drawn = measure(forge.generate(count=count, seed=seed), classifier)
     if details and real is not None and count < MIN_DETAILED:
         notes.append(f"the key figures alone, as {count} images are too few for more; ask for {MIN_DETAILED} or more")
         details = False
+    drawn = measure(forge.generate(count=count, seed=seed), classifier, details=details and real is not None)
     found = _measure(forge, classifier, reference, real, drawn, seed, details=details)
     is_own = data is None or wanted == forge.card.data.name
     if real is not None:

@@ -101,8 +101,8 @@ class Real:
         return None if near is None or not (near.indices >= 0).any() else copy_threshold(near)
 
 
-def measure(digits: Digits, classifier: Classifier) -> Measured:
-    """Measure images one by one: features, and strokes or colours (70,000 of 28x28 take a quarter of a minute)."""
+def measure(digits: Digits, classifier: Classifier, *, details: bool = True) -> Measured:
+    """Measure images one by one: features and, with details, strokes or colours (a quarter of a minute for 70,000)."""
     parts = np.array_split(digits.images, max(1, len(digits) // _PART))
     features, read, crowded = [], [], []
     for part in parts:
@@ -111,7 +111,8 @@ def measure(digits: Digits, classifier: Classifier) -> Measured:
         read.append(reading.labels)
         if reading.crowded is not None:
             crowded.append(reading.crowded)
-    properties = {key: each(digits.images).astype(np.float32) for key, each in _of_pixels(classifier).items()}
+    measures = _of_pixels(classifier) if details else {}
+    properties = {key: each(digits.images).astype(np.float32) for key, each in measures.items()}
     if crowded:
         properties["crowded"] = np.concatenate(crowded)
     return Measured(digits, np.concatenate(features), np.concatenate(read), properties)
