@@ -59,9 +59,18 @@ class Length:
 LENGTHS = (
     Length("10s", "10 s", ("--budget", "10s")),
     Length("60s", "**60 s**", ("--budget", "60s")),
-    Length("60s-avx2", "60 s in fp32, held to AVX2", ("--budget", "60s", "--precision", "32"), environment=AVX2),
+    Length(
+        "60s-avx2",
+        "60 s in fp32 with AVX2, as on most laptops",
+        ("--budget", "60s", "--precision", "32"),
+        environment=AVX2,
+    ),
     Length("60s-untold", "60 s of `express-untold`, without labels", ("--budget", "60s"), "express-untold"),
-    Length("60s-nothing", "60 s, told nothing at all", ("--budget", "60s", "--set", "networks.conditional=false")),
+    Length(
+        "60s-nothing",
+        "60 s, told neither labels nor clusters",
+        ("--budget", "60s", "--set", "networks.conditional=false"),
+    ),
     Length("300s", "300 s", ("--budget", "300s"), with_tstr=True),
 )
 

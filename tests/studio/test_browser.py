@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,8 +19,10 @@ import pytest
 from PIL import Image
 from playwright import sync_api
 
+from digitforge.runs import RunFolder
 from digitforge.studio.process import read_worker
 from drawn_runs import write_shelf
+from tiny_models import card_table, write_model
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
@@ -64,12 +67,17 @@ def browser() -> Iterator[sync_api.Browser]:
 
 
 @pytest.fixture
-def page(browser: sync_api.Browser) -> Iterator[sync_api.Page]:
+def wrong() -> list[str]:
+    """What went wrong on a page, in its own words."""
+    return []
+
+
+@pytest.fixture
+def page(browser: sync_api.Browser, wrong: list[str]) -> Iterator[sync_api.Page]:
     """A page that fails the test if a script fails or anything is asked of another machine."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
-    wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("request", lambda request: wrong.append(request.url) if not _is_own(request.url) else None)
@@ -209,17 +217,106 @@ def test_a_model_that_draws_nothing_between_two_digits_says_so(
 
 
 def test_runs_are_compared(page: sync_api.Page, studio: Studio) -> None:
-    page.goto(f"{studio.address}#compare")
+    figures = {"frechet": {"value": 2.5, "n": 10_000}, "ratio": {"value": 2.5, "n": 10_000}}
+    shutil.copytree(studio.runs / "tiny-5", studio.runs / "measured")
+    measured = RunFolder(studio.runs / "measured")
+    write_model(measured.model, card=card_table(figures=figures))
+    measured.write_hashes()
+    page.goto(f"{studio.address}#compare/measured")
     page.get_by_role("button", name="Compare").click()
     page.wait_for_selector("#report:not([hidden])")
-    assert "held against each other" in page.frame_locator("#report").locator(".lead").inner_text()
+    report = page.frame_locator("#report")
+    assert "held against each other" in report.locator(".lead").inner_text()
+    before = page.locator("#report").bounding_box()
+    report.locator("summary").first.click()
+    wait_for(
+        page, "before => document.querySelector('#report').clientHeight > before + 20", before and before["height"]
+    )
+    asked: list[str] = []
+    page.context.route("**/abs/**", lambda route: route.fulfill(body="a paper"))
+    page.context.on("request", lambda request: asked.append(request.url))
+    with page.expect_popup():
+        report.get_by_role("link", name="arXiv").first.click()
+    assert [address for address in asked if address.startswith("https://arxiv.org/abs/")]
+    assert page.is_visible("#report")
+    assert page.is_hidden("#trouble")
+
+
+def test_a_run_is_compared_from_where_it_was_watched(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#train/tiny-5")
+    assert page.title() == "Train - digitforge studio"
+    page.get_by_role("link", name="Compare it").click()
+    page.wait_for_selector("#comparable input[value=tiny-5]:checked")
+    assert page.title() == "Compare - digitforge studio"
+    wait_for(page, "() => document.activeElement.id === 'compare-title'")
+
+
+def test_a_model_that_cannot_be_had_leaves_the_choice_of_another(
+    page: sync_api.Page, studio: Studio, wrong: list[str]
+) -> None:
+    page.route("**/api/models/tiny-5", lambda route: route.fulfill(status=400, json={"error": "it is damaged"}))
+    for view, select, tile in (("generate", "#model", "#drawn .tile"), ("explore", "#explored", "#walk .tile")):
+        page.goto("about:blank")
+        page.goto(f"{studio.address}#{view}/tiny-5")
+        page.wait_for_selector("#trouble:visible")
+        assert page.inner_text("#trouble") == "It is damaged"
+        page.locator(f"#{view} input[type=range]").first.fill("0.5" if view == "explore" else "50")
+        page.wait_for_timeout(300)
+        assert page.inner_text("#trouble") == "It is damaged"
+        page.select_option(select, "pretrained")
+        page.wait_for_selector(tile)
+    assert all("400" in each for each in wrong)
+    wrong.clear()
+
+
+def test_two_clicks_on_a_drawing_lead_to_it(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#explore/tiny-5")
+    page.wait_for_selector("#walk .tile.here")
+    page.route("**/api/walk**", answer_late)
+    tile = page.locator("#walk .tile").nth(3 * 7 + 5)
+    tile.click()
+    tile.click()
+    page.wait_for_selector("#walk[aria-label*=' 2 steps right and 0 down']")
+    page.wait_for_timeout(2000)  # for the second answer
+    assert " 2 steps right and 0 down" in (page.get_attribute("#walk", "aria-label") or "")
+
+
+def test_a_hand_draws_on_while_a_borrowed_digit_is_awaited(page: sync_api.Page, studio: Studio) -> None:
+    page.goto(f"{studio.address}#explore/tiny-5")
+    page.wait_for_selector("#walk .tile.here")
+    page.route("**/api/digits**", answer_late)
+    page.get_by_role("button", name="Show it one").click()
+    page.locator("#paper").scroll_into_view_if_needed()
+    page.locator("#paper").click(position={"x": 5, "y": 5})
+    ink = "() => [...document.querySelector('#paper').getContext('2d').getImageData(0, 0, 448, 448).data]" + (
+        ".filter((level, place) => place % 4 === 0 && level > 0).length"
+    )
+    drawn = page.evaluate(ink)
+    page.wait_for_timeout(2500)
+    assert page.evaluate(ink) == drawn > 0
+
+
+@pytest.mark.parametrize("losses", [[-3.0, -1.0], [-13.15, -13.15], [0.5, 2.0], [0.0, 0.0]])
+def test_a_chart_has_room_for_every_value(page: sync_api.Page, studio: Studio, losses: list[float]) -> None:
+    """The curve's points stand at the heights of their values: none is cut off, and the greater is the higher."""
+    page.goto(studio.address)
+    places, ticks = page.evaluate(
+        """async (losses) => {
+          const { chart } = await import("/charts.js");
+          const points = losses.map((loss, place) => [10 * place, loss]);
+          const picture = chart("Losses", [{ name: "D", colour: "a", points }], { whole: 10 });
+          return [picture.querySelector(".curve").getAttribute("d"), picture.querySelectorAll(".rule").length];
+        }""",
+        losses,
+    )
+    heights = [float(height) for height in re.findall(r" ([\d.]+)", places)]
+    assert len(heights) == 2
+    assert (heights[0] > heights[1]) is (losses[0] < losses[1])
+    assert all(8 < height <= 131 for height in heights)
+    assert ticks >= 2
 
 
 def test_a_click_before_the_view_is_filled_waits_for_it(page: sync_api.Page, studio: Studio) -> None:
-    def answer_late(route: sync_api.Route) -> None:
-        page.wait_for_timeout(1500)
-        route.continue_()
-
     page.route("**/api/runs", answer_late)
     page.goto(f"{studio.address}#compare")
     page.get_by_role("button", name="Compare").click()
@@ -267,7 +364,7 @@ def test_a_run_that_is_watched_is_watched_again(page: sync_api.Page, studio: Stu
     page.goto(f"{studio.address}#train/half")
     wait_for(page, "() => document.querySelector('#run-title')?.innerText === 'half'")
     page.get_by_role("link", name="Compare").click()
-    page.get_by_role("link", name="Train").click()
+    page.get_by_role("link", name="Train", exact=True).click()
     page.wait_for_selector("#train:not([inert])")
     assert page.inner_text("#run-title") == "half"
 
@@ -285,6 +382,11 @@ def test_nothing_sticks_out_at_the_side(page: sync_api.Page, studio: Studio, wid
         page.goto(f"{studio.address}#{view}")
         page.wait_for_selector(there)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def answer_late(route: sync_api.Route) -> None:
+    route.request.frame.page.wait_for_timeout(1500)
+    route.continue_()
 
 
 def _keep_to_one_core() -> None:

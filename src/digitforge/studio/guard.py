@@ -14,13 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OWN_SITE = frozenset({"same-origin", "none"})  # Sec-Fetch-Site of the page itself, and of an address typed in
 # Everything from here, nothing from anywhere else; data: for pictures that an answer brings along, and for those in a
-# report, which is framed, has no script, and styles itself.
+# report, which is framed, has no script, styles itself, and opens the papers that it names in windows of their own.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "frame-src 'self'; frame-ancestors 'self'; form-action 'none'; base-uri 'none'"
 )
 REPORT_POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox allow-same-origin"
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'; "
+    "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 )
 HEADERS = {
     "Content-Security-Policy": _POLICY,

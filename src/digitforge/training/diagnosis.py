@@ -79,6 +79,12 @@ def diagnose(
     return [finding for finding in (outcome, _too_little_data(run)) if finding is not None]
 
 
+def is_early(lines: Sequence[Line], recipe: Recipe) -> bool:
+    """Whether a run has been measured too little for any sign to show in D's accuracies or the figures."""
+    run = _Run(lines, {}, recipe, {})
+    return not (run.accuracies or run.figures)
+
+
 @dataclass(frozen=True)
 class _Run:
     """What the signs are read from."""

@@ -1,14 +1,15 @@
 // Charts: curves over the images that a run has seen, as SVG that takes its colours from the style sheet.
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [340, 150, 34, 6, 8, 18];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [340, 150, 40, 6, 8, 19];
 const MOST_LINES = 4; // across a chart, so that it stays calm
 
 /** A chart of curves: {name, colour (a class), points: [[images, value], ...]}; `whole` is the images of the run. */
 export function chart(title, curves, { whole, low = null, high = null, percent = false }) {
   const values = curves.flatMap((curve) => curve.points.map(([, value]) => value));
   const bottom = low ?? Math.min(0, ...values);
-  const top = high ?? Math.max(...values, bottom + 1e-6) * 1.05;
+  const most = Math.max(0, ...values); // losses of critics may all lie below it
+  const top = high ?? bottom + Math.max(most - bottom, 1e-6) * 1.05;
   const x = (images) => LEFT + ((WIDTH - LEFT - RIGHT) * images) / Math.max(whole, 1);
   const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (clamp(value, bottom, top) - bottom)) / (top - bottom);
   const write = (value) => (percent ? `${Math.round(value * 100)} %` : plain(value));

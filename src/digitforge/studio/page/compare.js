@@ -10,13 +10,16 @@ const PROMISE = "The page of digitforge compare --no-measure: with the figures t
 const UNDRAWN = "the report could not be drawn; see whether digitforge studio still runs in its terminal.";
 
 let isBuilt = false;
+const grown = new ResizeObserver(fit); // as where a part of the report is opened
 
-/** Shows the view with the runs that have anything to show. */
-export async function openCompare() {
+/** Shows the view with the runs that have anything to show; one that the address names is chosen. */
+export async function openCompare(wanted) {
   if (!isBuilt) build();
   const runs = (await ask("runs")).filter((run) => run.recipe && run.images > 0).map((run) => run.name);
   const before = chosenChips(at("comparable")).filter((name) => runs.includes(name));
-  fillChips(at("comparable"), "checkbox", "run", runs.map((name) => [name, name]), before.length ? before : runs.slice(0, FIRST));
+  const first = before.length ? before : runs.slice(0, FIRST);
+  const chosen = wanted ? [wanted, ...first.filter((name) => name !== wanted)].slice(0, MOST) : first;
+  fillChips(at("comparable"), "checkbox", "run", runs.map((name) => [name, name]), chosen);
   at("compare-hint").textContent = runs.length ? PROMISE : "There are no runs yet: train one first.";
   at("choose-runs").querySelector("button").disabled = !runs.length;
   fit(); // it may have come while another view was shown
@@ -55,7 +58,8 @@ function arrived() {
   const isReport = page.contentType === "text/html";
   at("report").hidden = !isReport;
   at("compare-hint").textContent = isReport ? PROMISE : "";
-  if (isReport) fit();
+  grown.disconnect();
+  if (isReport) grown.observe(page.body);
   else showTrouble(refusal(page.body.textContent));
 }
 

@@ -50,9 +50,13 @@ export function saidTime(seconds) {
 /** Shows what went wrong at the top of the page; "" when all is well. */
 export function showTrouble(sentence) {
   const [box, text] = [at("trouble"), asSentence(sentence)];
-  if (box.textContent === text) return; // else it would be read aloud once more
   box.hidden = !text;
-  box.textContent = text;
+  say(box, text);
+}
+
+/** Has an element say something; the same words once more are left alone, else they would be read aloud again. */
+export function say(element, words) {
+  if (element.textContent !== words) element.textContent = words;
 }
 
 /** Takes sentences away that are shown no more with reason; another one stays. */
@@ -102,11 +106,11 @@ export function onceAtATime(work) {
   };
 }
 
-/** A function of which only the newest call counts: `work(signal)` is given up when it is called again. */
+/** A function of which only the newest call counts: `work(signal)` is given up by the next one, or by giveUp(). */
 export function newestOnly(work) {
   let running = new AbortController();
   let hasTrouble = false; // of its own, which alone it takes away
-  return async (...given) => {
+  const act = async (...given) => {
     running.abort();
     running = new AbortController();
     const mine = running;
@@ -120,4 +124,6 @@ export function newestOnly(work) {
       showTrouble(error.message);
     }
   };
+  act.giveUp = () => running.abort();
+  return act;
 }

@@ -1,7 +1,7 @@
 // The view Explore: walk through latents, go between two digits, and ask the discriminator.
 
 import { ask } from "./api.js";
-import { anySeed, at, fillSelect, make, newestOnly, onceAtATime, showTrouble, whenQuiet } from "./dom.js";
+import { anySeed, at, fillSelect, make, newestOnly, onceAtATime, say, showTrouble, whenQuiet } from "./dom.js";
 import { openEye, saidOpinion } from "./eye.js";
 import { chooseModel } from "./models.js";
 import { cut, tilesOf } from "./tiles.js";
@@ -70,15 +70,17 @@ async function take(wanted) {
 /** Whether a model is told its digit and draws nothing between two, as a set of specialists. */
 const isWhole = () => model.is_told && !model.can_blend;
 
-function step(right, down) {
+function step(right, down, from = place) {
   const bounded = (value) => Math.min(Math.max(value, -FARTHEST), FARTHEST);
-  place = { ...place, x: bounded(place.x + right), y: bounded(place.y + down) };
+  place = { ...from, x: bounded(from.x + right), y: bounded(from.y + down) };
   look();
 }
 
 /** Looks around; while an answer is awaited only the newest place is remembered, as a held key asks for many. */
 const look = onceAtATime(newestOnly(async (signal) => {
-  const wish = { model: model.name, digit: at("walk-digit").value || null, stride: at("stride").value, ...place };
+  if (!model) return; // the first one could not be had
+  const from = place;
+  const wish = { model: model.name, digit: at("walk-digit").value || null, stride: at("stride").value, ...from };
   const answer = await ask("walk", wish, signal);
   const middle = (answer.count - 1) / 2;
   const tiles = tilesOf(answer);
@@ -86,13 +88,13 @@ const look = onceAtATime(newestOnly(async (signal) => {
     const [right, down] = [(number % answer.columns) - (answer.columns - 1) / 2, Math.floor(number / answer.columns) - (answer.columns - 1) / 2];
     tile.classList.toggle("here", number === middle);
     if (answer.scores) tile.append(bar(answer, number));
-    tile.addEventListener("click", () => step(right, down));
+    tile.addEventListener("click", () => step(right, down, from)); // to what is seen there, wherever one is by then
   });
   at("walk").replaceChildren(...tiles);
-  at("walk").setAttribute("aria-label", `Drawings around you, ${place.x} steps right and ${place.y} down of where you began`);
-  at("walk-hint").textContent = answer.scores
+  at("walk").setAttribute("aria-label", `Drawings around you, ${from.x} steps right and ${from.y} down of where you began`);
+  say(at("walk-hint"), answer.scores
     ? `The bar under each drawing is the discriminator’s opinion: the longer, the more real. ${saidOpinion(answer.scores[middle], answer.probabilities?.[middle])}`
-    : "The discriminator’s opinion of each drawing is shown for runs of your own that have finished.";
+    : "The discriminator’s opinion of each drawing is shown for runs of your own that have finished.");
 }));
 
 /** The opinion of one drawing, as long as its share between the least and the most real one here, or as its chance. */
@@ -105,7 +107,7 @@ function bar(answer, number) {
 }
 
 const go = newestOnly(async (signal) => {
-  if (!model.can_choose) return;
+  if (!model?.can_choose) return;
   const wish = { model: model.name, start: at("start").value, end: at("end").value, seed: ways.seed };
   ways.answer = await ask("between", wish, signal);
   at("share").max = ways.answer.stops - 1;

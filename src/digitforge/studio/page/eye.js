@@ -15,6 +15,7 @@ let hasInk = false;
 /** Readies the paper for a model's discriminator, or for the newest run's where the model has none of its own. */
 export async function openEye(model) {
   if (!isBuilt) build();
+  borrow.giveUp();
   run = model.judges_drawings ? model.name : (await ask("judges/newest")).name;
   at("borrow").hidden = !run;
   if (!run) {
@@ -30,6 +31,7 @@ function build() {
   wipe();
   paper.addEventListener("pointerdown", (event) => {
     paper.setPointerCapture(event.pointerId);
+    borrow.giveUp(); // nothing may be drawn over what a hand draws
     last = where(event);
     stroke(last);
   });
@@ -43,6 +45,7 @@ function build() {
     });
   }
   at("wipe").addEventListener("click", () => {
+    borrow.giveUp();
     wipe();
     at("verdict").replaceChildren();
     judge(); // which gives up what is still asked
@@ -80,6 +83,7 @@ const borrow = newestOnly(async (signal) => {
   const picture = new Image();
   picture.src = answer.picture;
   await picture.decode();
+  if (signal.aborted) return;
   wipe();
   at("paper").getContext("2d").drawImage(picture, 0, 0, at("paper").width, at("paper").height);
   hasInk = true;
@@ -120,7 +124,7 @@ function verdict(answer) {
   const told = answer.asked_as === null ? "" : ` It was told that this is a ${answer.asked_as}.`;
   const parts = [
     make("div", { className: "row top" }, seen, make("div", {},
-      make("p", { className: "verdict", textContent: saidOpinion(answer.score, answer.probability) }),
+      make("p", { className: "verdict", role: "status", textContent: saidOpinion(answer.score, answer.probability) }),
       make("p", { className: "hint", textContent: `${reading}${told}` }))),
     scale(answer),
   ];

@@ -65,6 +65,7 @@ function redrawDigits() {
 
 // What was asked for is drawn, even if nobody waits for it any more: so nothing is asked before the last answer is there.
 const drawDigits = onceAtATime(newestOnly(async (signal) => {
+  if (!model) return; // the first one could not be had
   const [digit] = chosenChips(at("digits"));
   const wish = { model: model.name, digit: digit || null, count: at("count").value, ...chance() };
   for (const kind of ["png", "npz", "zip"]) at(`take-${kind}`).href = address(`digits.${kind}`, wish);
@@ -77,6 +78,7 @@ const drawDigits = onceAtATime(newestOnly(async (signal) => {
 
 const drawNumber = onceAtATime(newestOnly(async (signal) => {
   const text = at("number").value;
+  if (!model) return;
   if (!text) {
     offer(at("take-number"), "");
     at("written").replaceChildren();

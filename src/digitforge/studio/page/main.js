@@ -9,10 +9,11 @@ import { openTrain } from "./train.js";
 const views = { train: openTrain, generate: openGenerate, explore: openExplore, compare: openCompare };
 
 let turn = 0; // of views that are shown: only the newest may be clicked
+let shown = ""; // the view; none before the first
 
 /** Shows the view that the address names: "#train", or "#train/RUN" with what is watched there. */
 async function show() {
-  const [wanted, detail] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const [wanted, detail] = asWritten(location.hash.slice(1)).split("/");
   const name = wanted in views ? wanted : "train";
   turn += 1;
   const mine = turn;
@@ -21,13 +22,29 @@ async function show() {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  const heading = at(`${name}-title`);
+  document.title = `${heading.textContent} - digitforge studio`;
+  const isAnother = shown && shown !== name;
+  shown = name;
   showTrouble("");
   try {
     await views[name](detail ?? "");
   } catch (error) {
-    showTrouble(error.message);
+    if (mine === turn) showTrouble(error.message);
   }
-  if (mine === turn) at(name).inert = false; // until a view has what it shows, nothing on it can be clicked
+  if (mine !== turn) return;
+  at(name).inert = false; // until a view has what it shows, nothing on it can be clicked
+  const focused = document.activeElement;
+  if (isAnother && (focused === document.body || focused.closest("nav"))) heading.focus(); // so that it is read aloud
+}
+
+/** An address's words; "" where its escapes are none. */
+function asWritten(hash) {
+  try {
+    return decodeURIComponent(hash);
+  } catch {
+    return "";
+  }
 }
 
 addEventListener("hashchange", show);

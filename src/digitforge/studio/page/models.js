@@ -12,8 +12,13 @@ export async function chooseModel(select, wanted = "") {
   const names = await ask("models");
   if (turns.get(select) !== turn) return null;
   fillSelect(select, names.map((name) => [name, name === "pretrained" ? "pretrained, in the package" : name]), wanted || select.value || names[0]);
-  const model = await ask(`models/${select.value}`);
-  return turns.get(select) === turn ? model : null;
+  try {
+    const model = await ask(`models/${select.value}`);
+    return turns.get(select) === turn ? model : null;
+  } catch (error) {
+    if (turns.get(select) === turn) throw error; // else nobody waits for that one any more
+    return null;
+  }
 }
 
 /** A sentence on a model. */

@@ -7,7 +7,7 @@ import { recheck, unwatch, watch } from "./watched.js";
 const LENGTHS = [["15", "15 s"], ["60", "1 min"], ["300", "5 min"], ["900", "15 min"], ["3600", "1 h"], ["", "as the recipe says"]];
 const STATES = {
   starting: "starting", training: "training", pausing: "pausing", finishing: "measuring", stopping: "stopping", elsewhere: "in training",
-  paused: "paused", stopped: "stopped", finished: "finished", failed: "failed",
+  paused: "paused", broken: "broken off", stopped: "stopped", finished: "finished", failed: "failed",
 };
 const REFRESH = 4000; // milliseconds between two looks at the list of runs
 
@@ -122,7 +122,7 @@ async function listRuns() {
   listed = told;
   const focused = at("runs").contains(document.activeElement) ? document.activeElement.hash : "";
   const items = runs.map((run) => {
-    const link = make("a", { href: `#train/${run.name}` }, make("span", { className: "name", textContent: run.name }), " ", pill(run.state));
+    const link = make("a", { href: `#train/${run.name}` }, make("span", { className: "name", textContent: run.name }), " ", pill(run));
     const what = run.recipe ? `${run.recipe} on ${run.data}, ${saidImages(run)} images` : run.problem;
     return make("li", {}, link, make("small", { textContent: what }));
   });
@@ -141,4 +141,7 @@ function mark() {
 }
 
 /** A word for where a run stands. */
-export const pill = (state) => make("span", { className: `pill ${state}`, textContent: STATES[state] ?? state });
+export function pill(run) {
+  const state = run.state === "paused" && run.problem ? "broken" : run.state;
+  return make("span", { className: `pill ${state}`, textContent: STATES[state] ?? state });
+}

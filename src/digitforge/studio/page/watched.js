@@ -2,7 +2,7 @@
 
 import { address, ask, AWAY, tell } from "./api.js";
 import { chart, key } from "./charts.js";
-import { at, make, rest, said, saidImages, saidTime, showTrouble, wake } from "./dom.js";
+import { at, make, rest, said, saidImages, saidTime, say, showTrouble, wake } from "./dom.js";
 import { pill } from "./train.js";
 
 const FILM_STEP = 260; // milliseconds a picture when a run's history is played
@@ -22,10 +22,11 @@ const WAITING = {
   elsewhere: "Another program trains this run; it can be watched here, and steered there.",
 };
 const ENDED = {
-  finished: "It has finished, and its model is measured.",
+  finished: "It has finished: its model, model.onnx in its folder, is measured on ten thousand drawings.",
   stopped: "It was stopped before its end, and has a model of what it had learned.",
   paused: "It is paused: all of it is saved, and it can go on.",
 };
+const SILENT = "Diagnosis: none of the faults that show in a run’s own numbers. How good the drawings are, the distance tells.";
 const CROWDED = "too many pages watch at once; close one, and reload this one.";
 
 let source = null; // the stream of events that is listened to
@@ -138,11 +139,13 @@ function build() {
 }
 
 function render() {
-  at("run-pill").replaceChildren(pill(run.state));
+  at("run-pill").replaceChildren(pill(run));
   at("run-what").textContent = run.recipe ? `${run.recipe} on ${run.data}${run.digits.length ? `, only ${run.digits.join(", ")}` : ""}, seed ${run.seed}. ${run.summary ?? ""}.` : "";
-  at("run-waiting").textContent = [WAITING[run.state] ?? ENDED[run.state], run.state === "starting" && run.problem].filter(Boolean).join(" ");
-  at("run-problem").hidden = !run.problem || run.state === "starting";
-  at("run-problem").textContent = run.problem;
+  const hasTrouble = Boolean(run.problem) && run.state !== "starting"; // which then says all that there is to say
+  const words = hasTrouble && run.state === "paused" ? [] : [WAITING[run.state] ?? ENDED[run.state], !hasTrouble && run.problem];
+  say(at("run-waiting"), words.filter(Boolean).join(" "));
+  at("run-problem").hidden = !hasTrouble;
+  say(at("run-problem"), run.problem);
   at("run-progress").value = run.total ? Math.min(1, run.images / run.total) : 0;
   at("run-progress").hidden = run.state === "finished" || run.state === "failed";
   at("run-numbers").replaceChildren(...numbers());
@@ -158,6 +161,8 @@ function numbers() {
   if (run.seconds) facts.push([saidTime(run.seconds), "of training"]);
   if (run.speed && run.state === "training") facts.push([said(run.speed), "images a second"]);
   if (run.left) facts.push([saidTime(run.left), "left"]);
+  if (run.floors) facts.push([`${Number(run.floors.toPrecision(2)).toLocaleString("en")} times`, "as far from real digits as other real ones are"]);
+  if (run.read_as_asked) facts.push([`${(100 * run.read_as_asked).toFixed(1)} %`, "read as the digit asked for"]);
   return run.total ? facts.map(([value, what]) => make("span", {}, make("b", { textContent: value }), ` ${what}`)) : [];
 }
 
@@ -170,6 +175,7 @@ function renderButtons() {
   });
   if (run.state === "finished" || run.state === "stopped") {
     buttons.push(make("a", { className: "button", href: `#generate/${name}`, textContent: "Generate with it" }));
+    buttons.push(make("a", { className: "button", href: `#compare/${name}`, textContent: "Compare it" }));
   }
   const box = at("run-buttons");
   const same = [...box.children].map((each) => each.textContent).join() === buttons.map((each) => each.textContent).join();
@@ -273,5 +279,5 @@ function renderDiagnosis() {
   box.hidden = !run.is_diagnosed;
   if (!run.is_diagnosed) return;
   box.classList.toggle("wrong", run.diagnosis.length > 0);
-  box.textContent = run.diagnosis.length ? run.diagnosis.join(" ") : "Diagnosis: nothing is wrong as far as the run’s own numbers tell.";
+  box.textContent = run.diagnosis.join(" ") || (run.is_early ? "Diagnosis: too early to tell." : SILENT);
 }
