@@ -356,12 +356,6 @@ SMALL = {
 G_RATE, D_RATE = "generator_optimiser.rate", "discriminator_optimiser.rate"
 
 
-@pytest.fixture
-def light_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs end without ONNX files, which take seconds to make."""
-    monkeypatch.setattr("digitforge.training.train.finish", lambda *_: None)
-
-
 def digits(count: int) -> DataSet:
     """So many real digits to train on, and 300 others that are held out."""
     images = load_data("mnist-5k").train

@@ -24,9 +24,8 @@ from tiny_runs import tiny_data, tiny_recipe
 
 @pytest.mark.parametrize("is_told", [True, False])
 def test_a_run_begins_with_real_images_in_the_layout_of_its_samples(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_told: bool
+    light_end: None, tmp_path: Path, is_told: bool
 ) -> None:
-    monkeypatch.setattr("digitforge.training.train.finish", lambda *given: given[-1].write_hashes())
     settings = {"networks.conditional": is_told, "training.images": 32, "networks.latent_size": 6}
     folder = train(tiny_recipe(settings), tiny_data(), out=tmp_path / "run")
     real, drawn = Image.open(folder.real_sheet), Image.open(folder.samples()[0])

@@ -79,15 +79,6 @@ def finished(pinned: Path) -> Finished:
     return Finished(train(tiny_recipe(settings), out=pinned / "run", observers=[listener]), listener)
 
 
-@pytest.fixture
-def light_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs end with their hashes and no ONNX files, which take seconds to make."""
-    monkeypatch.setattr(
-        "digitforge.training.train.finish",
-        lambda plan, generator, discriminator, images, folder: folder.write_hashes(),
-    )
-
-
 def short(out: Path, changes: dict[str, object] | None = None, **options: object) -> RunFolder:
     return train(tiny_recipe(changes), DATA, out=out, **options)
 
