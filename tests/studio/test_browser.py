@@ -218,7 +218,7 @@ def test_a_model_that_draws_nothing_between_two_digits_says_so(
 
 def test_runs_are_compared(page: sync_api.Page, studio: Studio) -> None:
     figures = {"frechet": {"value": 2.5, "n": 10_000}, "ratio": {"value": 2.5, "n": 10_000}}
-    shutil.copytree(studio.runs / "tiny-5", studio.runs / "measured")
+    shutil.copytree(studio.runs / "tiny-5", studio.runs / "measured", dirs_exist_ok=True)
     measured = RunFolder(studio.runs / "measured")
     write_model(measured.model, card=card_table(figures=figures))
     measured.write_hashes()
@@ -227,6 +227,7 @@ def test_runs_are_compared(page: sync_api.Page, studio: Studio) -> None:
     page.wait_for_selector("#report:not([hidden])")
     report = page.frame_locator("#report")
     assert "held against each other" in report.locator(".lead").inner_text()
+    wait_for(page, "() => document.querySelector('#report').clientHeight > 800")  # it has its height by now
     before = page.locator("#report").bounding_box()
     report.locator("summary").first.click()
     wait_for(
@@ -269,15 +270,30 @@ def test_a_model_that_cannot_be_had_leaves_the_choice_of_another(
     wrong.clear()
 
 
+def test_a_model_that_cannot_be_had_does_not_give_its_name_to_another(
+    page: sync_api.Page, studio: Studio, wrong: list[str]
+) -> None:
+    page.route("**/api/models/tiny-5", lambda route: route.fulfill(status=400, json={"error": "it is damaged"}))
+    for view, select in (("generate", "#model"), ("explore", "#explored")):
+        page.goto(f"{studio.address}#{view}/pretrained")
+        page.wait_for_selector(f"#{view}:not([inert])")
+        page.goto(f"{studio.address}#{view}/tiny-5")
+        page.wait_for_selector("#trouble:visible")
+        assert page.input_value(select) == "pretrained"
+    assert all("400" in each for each in wrong)
+    wrong.clear()
+
+
 def test_two_clicks_on_a_drawing_lead_to_it(page: sync_api.Page, studio: Studio) -> None:
     page.goto(f"{studio.address}#explore/tiny-5")
     page.wait_for_selector("#walk .tile.here")
     page.route("**/api/walk**", answer_late)
     tile = page.locator("#walk .tile").nth(3 * 7 + 5)
-    tile.click()
-    tile.click()
-    page.wait_for_selector("#walk[aria-label*=' 2 steps right and 0 down']")
-    page.wait_for_timeout(2000)  # for the second answer
+    with page.expect_response("**/api/walk**"):  # for the first click
+        tile.evaluate("tile => { tile.click(); tile.click(); }")
+    with page.expect_response("**/api/walk**"):
+        pass
+    page.wait_for_timeout(200)
     assert " 2 steps right and 0 down" in (page.get_attribute("#walk", "aria-label") or "")
 
 
@@ -285,6 +301,9 @@ def test_a_hand_draws_on_while_a_borrowed_digit_is_awaited(page: sync_api.Page, 
     page.goto(f"{studio.address}#explore/tiny-5")
     page.wait_for_selector("#walk .tile.here")
     page.route("**/api/digits**", answer_late)
+    ended: list[str] = []
+    for event in ("requestfailed", "requestfinished"):
+        page.on(event, lambda request: ended.append(request.url))
     page.get_by_role("button", name="Show it one").click()
     page.locator("#paper").scroll_into_view_if_needed()
     page.locator("#paper").click(position={"x": 5, "y": 5})
@@ -292,7 +311,10 @@ def test_a_hand_draws_on_while_a_borrowed_digit_is_awaited(page: sync_api.Page, 
         ".filter((level, place) => place % 4 === 0 && level > 0).length"
     )
     drawn = page.evaluate(ink)
-    page.wait_for_timeout(2500)
+    while not any("/api/digits" in address for address in ended):
+        page.wait_for_timeout(100)
+    page.unroute_all(behavior="wait")
+    page.wait_for_timeout(500)
     assert page.evaluate(ink) == drawn > 0
 
 
@@ -360,7 +382,11 @@ def test_a_field_that_is_wrong_is_shown_though_its_part_is_closed(page: sync_api
     page.wait_for_selector("#run-name:visible")
 
 
-def test_a_run_that_is_watched_is_watched_again(page: sync_api.Page, studio: Studio) -> None:
+@pytest.mark.parametrize("is_at_work", [True, False])
+def test_a_run_that_is_watched_is_watched_again(page: sync_api.Page, studio: Studio, is_at_work: bool) -> None:
+    written = time.time() - (0 if is_at_work else 600)
+    for path in (studio.runs / "half").rglob("*"):
+        os.utime(path, (written, written))
     page.goto(f"{studio.address}#train/half")
     wait_for(page, "() => document.querySelector('#run-title')?.innerText === 'half'")
     page.get_by_role("link", name="Compare").click()

@@ -70,19 +70,29 @@ def test_a_finished_run_tells_what_its_model_measures(client: TestClient, runs: 
     (runs / "tiny-5" / "model.onnx").write_bytes(
         write_model(tmp_path / "model.onnx", card=card_table(figures=figures)).read_bytes()
     )
-    told = client.get("/api/runs/tiny-5").json()
+    RunFolder(runs / "tiny-5").write_hashes()
+    told = client.get("/api/models/tiny-5").json()
     assert (told["floors"], told["read_as_asked"]) == (2.5, 0.99)
-    (runs / "tiny-5" / "model.onnx").write_bytes(b"damaged")
-    assert "floors" not in client.get("/api/runs/tiny-5").json()
 
 
 def test_silence_is_no_diagnosis_before_a_run_has_been_measured_for_long_enough(client: TestClient, runs: Path) -> None:
     accuracy = {"real_train": 0.7, "fake": 0.7, "separation": 0.7}
-    lines = [stats_line(each, each / 100, accuracy=accuracy) for each in range(80, 401, 80)]  # of 640
-    for count, is_early in ((1, True), (2, True), (5, False)):
-        write_run(runs / f"run{count}", lines[:count], sheets={0: 0})
-        told = client.get(f"/api/runs/run{count}").json()
-        assert (told["is_diagnosed"], told["diagnosis"], told["is_early"]) == (True, [], is_early)
+    moments = range(80, 401, 80)  # of 640 images
+    judged = [stats_line(each, each / 100, accuracy=accuracy) for each in moments]
+    measured = [stats_line(each, each / 100, figures={"frechet": 5.0}) for each in moments]
+    both = [stats_line(each, each / 100, accuracy=accuracy, figures={"frechet": 5.0}) for each in moments]
+    cases = {
+        "one": (judged[:1], True),
+        "two": (judged[:2], True),
+        "five": (judged, False),
+        "figures": (measured, True),
+        "first-figures": ([*judged[:4], both[4]], True),
+        "both": (both, False),
+    }
+    for name, (lines, is_early) in cases.items():
+        write_run(runs / name, lines, sheets={0: 0})
+        told = client.get(f"/api/runs/{name}").json()
+        assert (told["is_diagnosed"], told["diagnosis"], told["is_early"]) == (True, [], is_early), name
 
 
 def test_pictures_are_those_of_the_run_alone(client: TestClient, runs: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from digitforge.errors import DigitforgeError, RunError
 from digitforge.forge import PRETRAINED as PRETRAINED_PATH
 from digitforge.forge import Forge
+from digitforge.report.quantities import value_of
 from digitforge.studio.bounds import PRETRAINED
 from digitforge.studio.drawing import DRAWING_SHAPE
 from digitforge.studio.opinion import Judge, load_judge
@@ -61,13 +62,16 @@ class Models:
             return False
 
     def describe(self, name: str) -> dict[str, Any]:
-        """What the page needs to know of a model."""
+        """What the page needs to know of a model; its figures as its card has them, None where it was not measured."""
         forge = self.forge(name)
+        figures = forge.card.figures
         return {
             "name": name,
             "recipe": forge.card.recipe.get("name", ""),
             "data": forge.card.data.name,
             "images": forge.card.images,
+            "floors": value_of(figures.get("ratio")),
+            "read_as_asked": value_of(figures.get("accuracy")),
             "labels": list(forge.names),
             "is_told": forge.is_told,
             "can_blend": forge.can_blend,

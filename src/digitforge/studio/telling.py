@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from digitforge.errors import DigitforgeError
-from digitforge.forge import Forge
 from digitforge.holding import is_held
 from digitforge.recipe import Recipe
 from digitforge.report.history import History, history_of
-from digitforge.report.quantities import value_of
 from digitforge.runs import RunFolder, count_of
 from digitforge.studio.process import Worker, last_words
 from digitforge.studio.shelf import Shelf
@@ -53,8 +51,7 @@ def tell(shelf: Shelf, trainings: Trainings, name: str) -> dict[str, Any]:
     except DigitforgeError:  # before the first line of statistics there are no curves
         return told
     is_training = worker is not None and told["state"] == "training"
-    figures = _figures(folder) if told["state"] == "finished" else {}
-    return told | _progress(recipe, history, lines, is_training) | figures
+    return told | _progress(recipe, history, lines, is_training)
 
 
 def tell_all(shelf: Shelf, trainings: Trainings, kept: Kept) -> list[dict[str, Any]]:
@@ -148,15 +145,6 @@ def _progress(
         "is_diagnosed": bool(measured),
         "is_early": recipe.training.images is None or is_early(lines, recipe),
     }
-
-
-def _figures(folder: RunFolder) -> dict[str, float | None]:
-    """What a finished run's model came to: its distance in F, and the share of its images read as asked."""
-    try:
-        figures = Forge.load(folder.model).card.figures
-    except DigitforgeError:  # damaged: the page says so where the model is to draw
-        return {}
-    return {"floors": value_of(figures.get("ratio")), "read_as_asked": value_of(figures.get("accuracy"))}
 
 
 def _problem(said: str) -> str:

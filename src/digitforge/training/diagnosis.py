@@ -80,9 +80,10 @@ def diagnose(
 
 
 def is_early(lines: Sequence[Line], recipe: Recipe) -> bool:
-    """Whether a run has been measured too little for any sign to show in D's accuracies or the figures."""
+    """Whether a run has been measured too little for most signs: they take D's accuracies and, where it has any, the
+    figures."""
     run = _Run(lines, {}, recipe, {})
-    return not (run.accuracies or run.figures)
+    return not run.accuracies or (run.has_figures and not run.figures)
 
 
 @dataclass(frozen=True)

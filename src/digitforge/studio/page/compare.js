@@ -18,7 +18,8 @@ export async function openCompare(wanted) {
   const runs = (await ask("runs")).filter((run) => run.recipe && run.images > 0).map((run) => run.name);
   const before = chosenChips(at("comparable")).filter((name) => runs.includes(name));
   const first = before.length ? before : runs.slice(0, FIRST);
-  const chosen = wanted ? [wanted, ...first.filter((name) => name !== wanted)].slice(0, MOST) : first;
+  const isThere = runs.includes(wanted);
+  const chosen = isThere ? [wanted, ...first.filter((name) => name !== wanted)].slice(0, Math.min(Math.max(before.length + 1, FIRST), MOST)) : first;
   fillChips(at("comparable"), "checkbox", "run", runs.map((name) => [name, name]), chosen);
   at("compare-hint").textContent = runs.length ? PROMISE : "There are no runs yet: train one first.";
   at("choose-runs").querySelector("button").disabled = !runs.length;

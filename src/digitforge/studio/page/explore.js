@@ -22,10 +22,7 @@ export async function openExplore(wanted) {
 
 function build() {
   isBuilt = true;
-  at("explored").addEventListener("change", () => take(at("explored").value).catch((error) => {
-    if (model) at("explored").value = model.name; // which is what is still shown
-    showTrouble(error.message);
-  }));
+  at("explored").addEventListener("change", () => take(at("explored").value).catch((error) => showTrouble(error.message)));
   at("walk-digit").addEventListener("change", look);
   at("stride").addEventListener("input", whenQuiet(look));
   at("elsewhere").addEventListener("click", () => {
@@ -50,7 +47,10 @@ function build() {
 }
 
 async function take(wanted) {
-  const chosen = await chooseModel(at("explored"), wanted);
+  const chosen = await chooseModel(at("explored"), wanted).catch((error) => {
+    if (model) at("explored").value = model.name; // which is what is still shown
+    throw error;
+  });
   if (!chosen) return;
   model = chosen;
   const digits = model.can_choose ? model.labels : [];

@@ -1,7 +1,7 @@
 // The eye: what a discriminator says of a digit that is drawn by hand.
 
 import { ask, tell } from "./api.js";
-import { anySeed, at, make, newestOnly, whenQuiet } from "./dom.js";
+import { anySeed, at, make, newestOnly, say, whenQuiet } from "./dom.js";
 import { cut } from "./tiles.js";
 
 const SIDE = 112; // pixels of a drawing as the server takes it
@@ -95,7 +95,9 @@ const judge = newestOnly(async (signal) => {
   if (!at("verdict").querySelector(".verdict")) sayInstead("It looks at your digit …");
   try {
     const answer = await tell("opinion", { run, pixels: pixels() });
-    if (!signal.aborted) at("verdict").replaceChildren(...verdict(answer));
+    if (signal.aborted) return;
+    at("verdict").replaceChildren(...verdict(answer));
+    say(at("verdict-said"), saidOpinion(answer.score, answer.probability));
   } catch (error) {
     if (!signal.aborted) at("verdict").replaceChildren();
     throw error;
@@ -124,7 +126,7 @@ function verdict(answer) {
   const told = answer.asked_as === null ? "" : ` It was told that this is a ${answer.asked_as}.`;
   const parts = [
     make("div", { className: "row top" }, seen, make("div", {},
-      make("p", { className: "verdict", role: "status", textContent: saidOpinion(answer.score, answer.probability) }),
+      make("p", { className: "verdict", textContent: saidOpinion(answer.score, answer.probability) }),
       make("p", { className: "hint", textContent: `${reading}${told}` }))),
     scale(answer),
   ];

@@ -30,10 +30,7 @@ function build() {
     at("seed").value = anySeed();
     redraw();
   });
-  at("model").addEventListener("change", () => take(at("model").value).catch((error) => {
-    if (model) at("model").value = model.name; // which is what is still shown
-    showTrouble(error.message);
-  }));
+  at("model").addEventListener("change", () => take(at("model").value).catch((error) => showTrouble(error.message)));
   at("wish").addEventListener("submit", (event) => {
     event.preventDefault();
     redraw();
@@ -41,7 +38,10 @@ function build() {
 }
 
 async function take(wanted) {
-  const chosen = await chooseModel(at("model"), wanted);
+  const chosen = await chooseModel(at("model"), wanted).catch((error) => {
+    if (model) at("model").value = model.name; // which is what is still shown
+    throw error;
+  });
   if (!chosen) return;
   model = chosen;
   at("model-hint").textContent = saidModel(model);

@@ -14,7 +14,7 @@ let shown = ""; // the view; none before the first
 /** Shows the view that the address names: "#train", or "#train/RUN" with what is watched there. */
 async function show() {
   const [wanted, detail] = asWritten(location.hash.slice(1)).split("/");
-  const name = wanted in views ? wanted : "train";
+  const name = Object.hasOwn(views, wanted) ? wanted : "train";
   turn += 1;
   const mine = turn;
   for (const other of Object.keys(views)) at(other).hidden = other !== name;

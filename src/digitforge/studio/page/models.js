@@ -9,10 +9,10 @@ const turns = new Map(); // by <select>: how often a model was chosen there
 export async function chooseModel(select, wanted = "") {
   const turn = (turns.get(select) ?? 0) + 1;
   turns.set(select, turn);
-  const names = await ask("models");
-  if (turns.get(select) !== turn) return null;
-  fillSelect(select, names.map((name) => [name, name === "pretrained" ? "pretrained, in the package" : name]), wanted || select.value || names[0]);
   try {
+    const names = await ask("models");
+    if (turns.get(select) !== turn) return null;
+    fillSelect(select, names.map((name) => [name, name === "pretrained" ? "pretrained, in the package" : name]), wanted || select.value || names[0]);
     const model = await ask(`models/${select.value}`);
     return turns.get(select) === turn ? model : null;
   } catch (error) {

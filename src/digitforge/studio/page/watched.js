@@ -16,17 +16,17 @@ const WORDS = {
 };
 const WAITING = {
   starting: "Reading the data, and measuring how fast this machine is. The first picture comes in some seconds.",
-  finishing: "All images have been seen. Now the model is written, and measured on ten thousand drawings of its own.",
+  finishing: "All images have been seen. Now the model is written and, where its drawings can be read, measured on ten thousand of them.",
   pausing: "Saving its state. This takes as long as what it has under way.",
   stopping: "Making a model of what was learned so far.",
   elsewhere: "Another program trains this run; it can be watched here, and steered there.",
 };
 const ENDED = {
-  finished: "It has finished: its model, model.onnx in its folder, is measured on ten thousand drawings.",
+  finished: "It has finished, and left a model in its folder.",
   stopped: "It was stopped before its end, and has a model of what it had learned.",
   paused: "It is paused: all of it is saved, and it can go on.",
 };
-const SILENT = "Diagnosis: none of the faults that show in a run’s own numbers. How good the drawings are, the distance tells.";
+const SILENT = "Diagnosis: none of the faults that show in a run’s own numbers.";
 const CROWDED = "too many pages watch at once; close one, and reload this one.";
 
 let source = null; // the stream of events that is listened to
@@ -35,6 +35,7 @@ let run = null; // as it was last told
 let shown = null; // images of the sheet that is looked at; null: always the newest
 let film = 0; // the timer of a history that plays
 let isLoading = false; // whether a picture is on its way
+let measured = null; // what a finished run's model came to; null while nobody asked
 let changed = () => {};
 let isAway = false; // whether the page says so
 
@@ -59,7 +60,7 @@ export function unwatch() {
   clearInterval(film);
   if (isAway) showTrouble("");
   isAway = false;
-  [source, name, run, shown, film, isLoading] = [null, "", null, null, 0, false];
+  [source, name, run, shown, film, isLoading, measured] = [null, "", null, null, 0, false, null];
   at("watched").replaceChildren(
     make("div", { className: "card empty" },
       make("h2", { textContent: "Nothing is being trained yet" }),
@@ -149,6 +150,7 @@ function render() {
   at("run-progress").value = run.total ? Math.min(1, run.images / run.total) : 0;
   at("run-progress").hidden = run.state === "finished" || run.state === "failed";
   at("run-numbers").replaceChildren(...numbers());
+  if (run.state === "finished" && !measured) measure();
   renderButtons();
   at("run-stage").hidden = !run.sheets?.length;
   if (run.sheets?.length) renderSheet();
@@ -156,13 +158,23 @@ function render() {
   renderDiagnosis();
 }
 
+/** Asks once what a finished run's model came to; of a damaged one the view Generate tells. */
+async function measure() {
+  const mine = name;
+  measured = {};
+  const model = await ask(`models/${mine}`).catch(() => ({}));
+  if (name !== mine || !run) return;
+  measured = model;
+  at("run-numbers").replaceChildren(...numbers());
+}
+
 function numbers() {
   const facts = [[saidImages(run), "images seen"]];
   if (run.seconds) facts.push([saidTime(run.seconds), "of training"]);
   if (run.speed && run.state === "training") facts.push([said(run.speed), "images a second"]);
   if (run.left) facts.push([saidTime(run.left), "left"]);
-  if (run.floors) facts.push([`${Number(run.floors.toPrecision(2)).toLocaleString("en")} times`, "as far from real digits as other real ones are"]);
-  if (run.read_as_asked) facts.push([`${(100 * run.read_as_asked).toFixed(1)} %`, "read as the digit asked for"]);
+  if (measured?.floors) facts.push([`${Number(measured.floors.toPrecision(2)).toLocaleString("en")} times`, "as far from real digits as other real ones are"]);
+  if (measured?.read_as_asked) facts.push([`${(100 * measured.read_as_asked).toFixed(1)} %`, "read as the digit asked for"]);
   return run.total ? facts.map(([value, what]) => make("span", {}, make("b", { textContent: value }), ` ${what}`)) : [];
 }
 
@@ -279,5 +291,6 @@ function renderDiagnosis() {
   box.hidden = !run.is_diagnosed;
   if (!run.is_diagnosed) return;
   box.classList.toggle("wrong", run.diagnosis.length > 0);
-  box.textContent = run.diagnosis.join(" ") || (run.is_early ? "Diagnosis: too early to tell." : SILENT);
+  const silence = run.curves["figures.frechet"] ? `${SILENT} How good the drawings are, the distance tells.` : SILENT;
+  box.textContent = run.diagnosis.join(" ") || (run.is_early ? "Diagnosis: too early to tell." : silence);
 }
