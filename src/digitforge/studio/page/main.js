@@ -34,8 +34,8 @@ async function show() {
   }
   if (mine !== turn) return;
   at(name).inert = false; // until a view has what it shows, nothing on it can be clicked
-  const focused = document.activeElement;
-  if (isAnother && (focused === document.body || focused.closest("nav"))) heading.focus(); // so that it is read aloud
+  const isThere = at("view") === document.activeElement || at(name).contains(document.activeElement);
+  if (isAnother && !isThere) heading.focus(); // so that it is read aloud
 }
 
 /** An address's words; "" where its escapes are none. */
