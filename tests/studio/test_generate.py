@@ -14,9 +14,11 @@ from PIL import Image
 
 from digitforge.data.digits import MAX_NAME
 from digitforge.forge import Forge
+from digitforge.runs import RunFolder
 from digitforge.studio import desk as desk_module
 from digitforge.studio.bounds import MAX_DIGITS
 from tiles import cut
+from tiny_models import card_table, write_model
 
 
 def test_what_is_shown_is_what_the_model_draws(client: TestClient, trained: Path) -> None:
@@ -56,6 +58,16 @@ def test_models_are_told_with_the_one_in_the_package(client: TestClient) -> None
     assert client.get("/api/models").json() == ["tiny-5", "pretrained"]
     assert client.get("/api/models/pretrained").json()["labels"] == list("0123456789")
     assert client.get("/api/models/half").json()["error"].startswith("half has no model yet")
+
+
+def test_a_model_is_told_with_its_figures(client: TestClient, runs: Path, tmp_path: Path) -> None:
+    figures = {"ratio": {"value": 2.5, "n": 10_000}, "accuracy": {"value": 0.99, "n": 10_000}}
+    (runs / "tiny-5" / "model.onnx").write_bytes(
+        write_model(tmp_path / "model.onnx", card=card_table(figures=figures)).read_bytes()
+    )
+    RunFolder(runs / "tiny-5").write_hashes()
+    told = client.get("/api/models/tiny-5").json()
+    assert (told["floors"], told["read_as_asked"]) == (2.5, 0.99)
 
 
 @pytest.mark.parametrize(

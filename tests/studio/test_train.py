@@ -18,7 +18,6 @@ from digitforge.studio.app import create_app
 from digitforge.studio.rooms import SEATS
 from digitforge.studio.routes import train as train_routes
 from drawn_runs import grey_sheet, stats_line, write_run
-from tiny_models import card_table, write_model
 
 from .conftest import ADDRESS
 
@@ -63,16 +62,6 @@ def test_a_run_is_told_in_full(client: TestClient, runs: Path) -> None:
     assert told["curves"]["loss.generator"] == [[100, pytest.approx(1.99)], [200, pytest.approx(1.98)]]
     assert told["diagnosis"] == ["The generator has collapsed."]
     assert (told["images"], told["total"], told["has_real"]) == (200, 640, True)
-
-
-def test_a_finished_run_tells_what_its_model_measures(client: TestClient, runs: Path, tmp_path: Path) -> None:
-    figures = {"ratio": {"value": 2.5, "n": 10_000}, "accuracy": {"value": 0.99, "n": 10_000}}
-    (runs / "tiny-5" / "model.onnx").write_bytes(
-        write_model(tmp_path / "model.onnx", card=card_table(figures=figures)).read_bytes()
-    )
-    RunFolder(runs / "tiny-5").write_hashes()
-    told = client.get("/api/models/tiny-5").json()
-    assert (told["floors"], told["read_as_asked"]) == (2.5, 0.99)
 
 
 def test_silence_is_no_diagnosis_before_a_run_has_been_measured_for_long_enough(client: TestClient, runs: Path) -> None:

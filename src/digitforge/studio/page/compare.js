@@ -17,9 +17,8 @@ export async function openCompare(wanted) {
   if (!isBuilt) build();
   const runs = (await ask("runs")).filter((run) => run.recipe && run.images > 0).map((run) => run.name);
   const before = chosenChips(at("comparable")).filter((name) => runs.includes(name));
-  const first = before.length ? before : runs.slice(0, FIRST);
-  const isThere = runs.includes(wanted);
-  const chosen = isThere ? [wanted, ...first.filter((name) => name !== wanted)].slice(0, Math.min(Math.max(before.length + 1, FIRST), MOST)) : first;
+  const [others, room] = before.length ? [before, MOST] : [runs.slice(0, FIRST), FIRST];
+  const chosen = runs.includes(wanted) ? [wanted, ...others.filter((name) => name !== wanted)].slice(0, room) : others;
   fillChips(at("comparable"), "checkbox", "run", runs.map((name) => [name, name]), chosen);
   at("compare-hint").textContent = runs.length ? PROMISE : "There are no runs yet: train one first.";
   at("choose-runs").querySelector("button").disabled = !runs.length;

@@ -47,10 +47,7 @@ function build() {
 }
 
 async function take(wanted) {
-  const chosen = await chooseModel(at("explored"), wanted).catch((error) => {
-    if (model) at("explored").value = model.name; // which is what is still shown
-    throw error;
-  });
+  const chosen = await chooseModel(at("explored"), wanted, model);
   if (!chosen) return;
   model = chosen;
   const digits = model.can_choose ? model.labels : [];

@@ -38,10 +38,7 @@ function build() {
 }
 
 async function take(wanted) {
-  const chosen = await chooseModel(at("model"), wanted).catch((error) => {
-    if (model) at("model").value = model.name; // which is what is still shown
-    throw error;
-  });
+  const chosen = await chooseModel(at("model"), wanted, model);
   if (!chosen) return;
   model = chosen;
   at("model-hint").textContent = saidModel(model);

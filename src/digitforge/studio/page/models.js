@@ -5,8 +5,11 @@ import { fillSelect, said } from "./dom.js";
 
 const turns = new Map(); // by <select>: how often a model was chosen there
 
-/** Fills a <select> with the models that there are, and gives what the chosen one can do; null where another is chosen meanwhile. */
-export async function chooseModel(select, wanted = "") {
+/**
+ * Fills a <select> with the models that there are, and gives what the chosen one can do; null where another is chosen
+ * meanwhile. Where the chosen one can't be had, the select names the model that is still shown, if there is any.
+ */
+export async function chooseModel(select, wanted, shown) {
   const turn = (turns.get(select) ?? 0) + 1;
   turns.set(select, turn);
   try {
@@ -16,8 +19,9 @@ export async function chooseModel(select, wanted = "") {
     const model = await ask(`models/${select.value}`);
     return turns.get(select) === turn ? model : null;
   } catch (error) {
-    if (turns.get(select) === turn) throw error; // else nobody waits for that one any more
-    return null;
+    if (turns.get(select) !== turn) return null; // nobody waits for that one any more
+    if (shown) select.value = shown.name;
+    throw error;
   }
 }
 
