@@ -4,8 +4,9 @@
 
 F is the Frechet distance of 10,000 real digits to the others: once for MNIST's own test part, once for that with its
 labels weighted to the shares that they have in training, as a model that is told its labels draws them, and for random
-parts of all 70,000. The model is the pretrained one, 10,000 images a seed. Of stacked digits: F, and how far the labels
-of as many real test images lie from those of training. Keeps all in benchmarks/results/figure_noise.json.
+parts of all 70,000, with labels as chance has them and with each at its share. The model is the pretrained one, 10,000
+images a seed. Of stacked digits: F, and how far the labels of as many real test images lie from those of training. Keeps
+all in benchmarks/results/figure_noise.json.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from digitforge.randomness import stream
 from digitforge.report.quantities import FURTHER_FIGURES, KEY_FIGURES, PROPERTIES, measured
 
 RESULTS = Path(__file__).parent / "results" / "figure_noise.json"
-PART = 10_000  # real digits that stand for a model
+PART = 10_000  # real digits that stand for a model, a seventh of all
 
 
 def main() -> None:
@@ -67,13 +68,24 @@ def floors(parts: int) -> dict[str, Any]:
     real = find_real(load_data("mnist"), classifier)
     assert real.test is not None
     features = np.concatenate([real.train.features, real.test.features])
-    found = []
+    labels = np.concatenate([real.train.digits.labels, real.test.digits.labels])
+    found, at_their_shares = [], []
     for part in range(parts):
         order = stream(0, "parts of real digits", part).permutation(len(features))
+        by_label = order[np.argsort(labels[order], kind="stable")]
+        held_out = np.arange(len(order)) % (len(order) // PART) == 0  # of every label a seventh
         found.append(frechet_distance(moments(features[order[:PART]]), moments(features[order[PART:]])))
+        at_their_shares.append(
+            frechet_distance(moments(features[by_label[held_out]]), moments(features[by_label[~held_out]]))
+        )
     train = moments(real.train.features)
     own = [frechet_distance(each, train) for each in (moments(real.test.features), at_shares(real.test, real.train))]
-    return {"test_part": own[0], "test_part_at_training_shares": own[1], "random_parts": spread(found)}
+    return {
+        "test_part": own[0],
+        "test_part_at_training_shares": own[1],
+        "random_parts": spread(found),
+        "random_parts_at_their_shares": spread(at_their_shares),
+    }
 
 
 def stacked() -> dict[str, float | int]:

@@ -144,6 +144,40 @@ def test_other_data_can_be_named(folder: Path, capsys: pytest.CaptureFixture[str
     assert "copy" in found["data"]
 
 
+def test_images_of_another_program_stand_beside_a_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "told.onnx", "--count", "60", "--seed", "2", "--out", "drawn.npz"]) == 0
+    capsys.readouterr()
+    words = ["evaluate", "told.onnx", "--images", "drawn.npz", "--data", "own.npz", "--count", "60", "--seed", "2"]
+    assert main([*words, "--json"]) == 0
+    model, images = json.loads(capsys.readouterr().out)
+    assert images["frechet"] == model["frechet"] | {"value": pytest.approx(model["frechet"]["value"], rel=1e-6)}
+    assert images["accuracy"] == model["accuracy"]
+    assert Path(images["model"]).name == "drawn.npz"
+    assert main(words) == 0
+    assert "drawn.npz, own" in " ".join(capsys.readouterr().out.split())
+    assert main(["evaluate", "--images", "drawn.npz", "--data", "own.npz", "--copies", "copies.png"]) == 0
+    assert (folder / "copies.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--images", "own.npz"], "name it with --data"),
+        (["--images", "own.npz", "--data", "own.npz", "--tstr"], "leave them or --images out"),
+        (["--images", "lost.npz", "--data", "own.npz"], "there is no file or folder lost.npz"),
+        (["told.onnx", "--images", "own.npz", "--data", "own.npz", "--copies", "copies.png"], "one model"),
+    ],
+)
+def test_images_that_cannot_be_measured_are_refused_first(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *words]) == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert not told.out
+
+
 def test_of_a_thousand_labels_the_modes_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = np.arange(2000) % 1000
     digits = labels[:, None] // [100, 10, 1] % 10

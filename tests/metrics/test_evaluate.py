@@ -17,7 +17,7 @@ from digitforge.forge import Forge
 from digitforge.metrics import details as details_module
 from digitforge.metrics import evaluate as evaluate_module
 from digitforge.metrics import reference as reference_module
-from digitforge.metrics.evaluate import evaluate
+from digitforge.metrics.evaluate import evaluate, evaluate_images
 from digitforge.metrics.evaluation import Evaluation, Histogram
 from digitforge.metrics.frechet import frechet_distance, moments
 from digitforge.metrics.real import find_real
@@ -466,3 +466,55 @@ def test_a_stacked_model_of_some_labels_is_held_against_those(tmp_path: Path, st
 def test_moments_of_mnist_are_not_taken_for_those_of_stacked_digits(tmp_path: Path, stacked_reader: Classifier) -> None:
     ship(DataSet("tiny-data", TRAIN, TEST), Classifier.load(tmp_path / "classifier.onnx"))
     assert shipped_reference(STACKED.names, stacked_reader, data="tiny-data") is None
+
+
+def test_images_of_another_program_measure_what_the_model_that_drew_them_does(
+    tmp_path: Path, classifier: Classifier, loads: list[str]
+) -> None:
+    model = forge(tmp_path, classifier, names=["1", "0", *DIGIT_NAMES[2:]])
+    drawn = model.generate(count=150, seed=4)
+    order = np.argsort(drawn.labels, kind="stable")  # as a folder has them, digit by digit
+    found = evaluate_images(drawn.take(order), "tiny-data", classifier=classifier)
+    of_model = evaluate(model, count=150, seed=4, classifier=classifier)
+    assert found.frechet.value == pytest.approx(of_model.frechet.value, rel=1e-6)
+    assert found.ratio is not None and of_model.ratio is not None
+    assert found.ratio.value == pytest.approx(of_model.ratio.value, rel=1e-6)
+    assert found.accuracy == of_model.accuracy
+    assert found.accuracy is not None and found.accuracy.value == pytest.approx(0.8)
+    assert found.accuracy_by_label == of_model.accuracy_by_label
+    assert found.histogram == of_model.histogram
+    assert (found.count, found.model, found.data) == (150, "these images", "tiny-data")
+    assert found.details is not None and of_model.details is not None
+    assert found.details.coverage == of_model.details.coverage
+
+
+def test_images_of_some_labels_are_held_against_those_alone(classifier: Classifier, loads: list[str]) -> None:
+    found = evaluate_images(TEST.only([3]), "tiny-data", classifier=classifier)
+    assert found.histogram.data == {name: 60 if name == "3" else 0 for name in DIGIT_NAMES}
+    assert found.ratio is not None
+    assert found.ratio.value == pytest.approx(1)
+
+
+def test_images_without_labels_are_held_against_all(classifier: Classifier, loads: list[str]) -> None:
+    found = evaluate_images(TEST.images, "tiny-data", classifier=classifier)
+    assert found.accuracy is None
+    assert found.ratio is not None
+    assert found.ratio.value == pytest.approx(1)
+    assert found.histogram.drawn == dict.fromkeys(DIGIT_NAMES, 20)
+
+
+def test_of_many_images_some_are_chosen_by_chance(classifier: Classifier, loads: list[str]) -> None:
+    """The first ones of a folder are all of one digit."""
+    order = np.argsort(TEST.labels, kind="stable")
+    images = TEST.images[order, 0]
+    one, again, other = (
+        evaluate_images(images, "tiny-data", 50, seed, classifier=classifier, details=False) for seed in (0, 0, 1)
+    )
+    assert one.count == 50
+    assert one.histogram.modes == 10
+    assert one.histogram == again.histogram != other.histogram
+
+
+def test_a_single_image_has_no_distance(classifier: Classifier, loads: list[str]) -> None:
+    with pytest.raises(DataError, match="the array holds 1 image"):
+        evaluate_images(TEST.images[:1], "tiny-data", classifier=classifier)

@@ -214,16 +214,44 @@ def test_runs_that_differ_in_their_seed_alone_are_put_together(tmp_path: Path) -
             ("a", 1, 1.0, {}),
             ("b", 2, 2.0, {}),
             ("c", 3, 4.5, {}),
-            ("other", 4, 2.75, {"training.batch_size": 32}),
+            ("other", 4, 12.75, {"training.batch_size": 32}),
         )
     ]
     page = Page(report_page(shown))
     together, alone = page.rows_of("Frechet distance ↓")
     # mean 2.5; squares of 1.5, 0.5 and 2 are 6.5, over 2 is 3.25, of which the root is 1.803
     assert together[1] == "2.500 ± 1.803 ★ best of its row 3 seeds · n 1,000"
-    assert together[2] == "2.750 n 1,000"
-    assert [cell.split()[0] for cell in alone[1:5]] == ["1", "2", "4.500", "2.750"]
+    assert together[2] == "12.75 n 1,000"
+    assert [cell.split()[0] for cell in alone[1:5]] == ["1", "2", "4.500", "12.75"]
     assert "Runs that differ in their seed alone" in page.words
+
+
+@pytest.mark.parametrize(
+    ("groups", "marked"),
+    [
+        ([(1.0, 2.0, 3.0), (2.5, 3.5, 4.5)], [False, False]),  # p = 0.14
+        ([(1.0, 2.0, 3.0), (5.0, 6.0, 7.0)], [True, False]),  # p = 0.008
+        ([(1.0, 2.0, 3.0), (2.5, 3.5, 4.5), (11.0, 12.0, 13.0)], [True, True, False]),
+        ([(1.0, 2.0, 3.0), (5.0,)], [False, False]),  # p = 0.12 by the spread of the first
+        ([(1.0, 2.0, 3.0), (9.0,)], [True, False]),  # p = 0.03
+        ([(2.0, 2.0), (2.1, 2.1)], [True, False]),
+        ([(2.0,), (2.1,)], [True, False]),
+    ],
+)
+def test_what_seeds_cannot_tell_apart_is_marked_alike(
+    groups: list[tuple[float, ...]], marked: list[bool], tmp_path: Path
+) -> None:
+    shown = [
+        shown_run(
+            finished_run(tmp_path / f"{place}-{seed}", seed, **{"training.batch_size": 16 + place}),
+            None,
+            evaluation(distance),
+        )
+        for place, group in enumerate(groups)
+        for seed, distance in enumerate(group)
+    ]
+    row = Page(report_page(shown)).rows_of("Frechet distance ↓")[0]
+    assert ["★" in cell for cell in row[1 : len(groups) + 1]] == marked
 
 
 def test_the_best_of_a_row_is_marked_whichever_way_is_good(tmp_path: Path) -> None:

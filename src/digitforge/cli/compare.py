@@ -71,6 +71,7 @@ def _measured(folder: RunFolder, run: ShownRun, progress: Progress) -> ShownRun:
     from digitforge.errors import DataError, ModelError
     from digitforge.forge import Forge
     from digitforge.metrics.kept import kept_evaluation
+    from digitforge.metrics.subject import Subject
     from digitforge.report.copies import copies_of
     from digitforge.report.page import shown_run
     from digitforge.sheets import png_bytes
@@ -87,7 +88,8 @@ def _measured(folder: RunFolder, run: ShownRun, progress: Progress) -> ShownRun:
     try:
         if found["details"]:
             data = load_data(forge.card.data.name, progress=progress)
-            sheet = copies_of(forge, found, data) if data.train.sha256 == found["data_sha256"] else None
+            is_same = data.train.sha256 == found["data_sha256"]
+            sheet = copies_of(Subject.of_model(forge), found, data) if is_same else None
     except DataError as error:
         notify(f"{run.name} is shown without its drawings that are most like training images: {error}")
     return shown_run(folder, run.name, found, copies=png_bytes(sheet) if sheet else None)

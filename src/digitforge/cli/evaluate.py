@@ -1,4 +1,4 @@
-"""`digitforge evaluate`: what models measure, as tables or as JSON."""
+"""`digitforge evaluate`: what models, or another program's images, measure, as tables or as JSON."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from digitforge.data.sources import Progress
     from digitforge.forge import Forge
     from digitforge.metrics.evaluation import Evaluation
+    from digitforge.metrics.subject import Subject
     from digitforge.report.quantities import Measured, Quantity
 
 
@@ -28,14 +29,22 @@ def evaluate(
         list[Path] | None,
         typer.Argument(metavar="[MODEL]...", help="Run folders or model files.", show_default="the pretrained model"),
     ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Images that another program drew: a folder, .npz, .mat or idx file; needs --data.",
+            show_default="none",
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
             help="A data set's name or path to hold them against.", show_default="what each model was trained on"
         ),
     ] = None,
-    count: Annotated[int, typer.Option(help="How many images to draw from each model.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Seed of the images that are drawn.")] = 0,
+    count: Annotated[int, typer.Option(help="How many images to draw from each model, or to take of others.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed by which images are drawn, or chosen.")] = 0,
     tstr: Annotated[
         bool, typer.Option("--tstr", help="Also train a classifier on the model's images and test it on real ones.")
     ] = False,
@@ -55,57 +64,81 @@ def evaluate(
     """Measure models: how far from real digits, which digits, how varied, how alike to training images."""
     from digitforge.cli.display import download_progress, notify
     from digitforge.forge import Forge
-    from digitforge.metrics.evaluate import evaluate as measure
+    from digitforge.metrics.evaluate import measure_subject
+    from digitforge.metrics.subject import Subject
 
-    forges = [Forge.load(model) for model in models] if models else [Forge.load()]
+    forges = [Forge.load(model) for model in models] if models else [] if images else [Forge.load()]
     copies = copies and at_home(copies)
-    _check_copies(copies, forges, count)
+    _check_images(images, data, tstr or inception)
+    _check_copies(copies, len(forges) + len(images or ()), count)
     _check_variety(tstr_variety, tstr)
     _check_judges(forges, tstr, inception)
+    subjects = [Subject.of_model(forge) for forge in forges]
     evaluations: list[Evaluation] = []
     notify_once = cache(notify)  # what holds for several models
     try:
         with download_progress() as progress:
-            for forge in forges:
-                reader = _reader(forge, data, progress)
-                found = measure(forge, data, count, seed, classifier=reader, notify=notify_once, progress=progress)
+            if images and data:
+                subjects += _subjects(images, data, progress)
+            for place, subject in enumerate(subjects):
+                reader = _reader(subject, data, progress)
+                found = measure_subject(
+                    subject, data, count, seed, classifier=reader, notify=notify_once, progress=progress
+                )
                 evaluations.append(found)
                 if tstr or inception:
                     variety = (1.0 if tstr_variety is None else tstr_variety) if tstr else None
-                    found = _judged(found, forge, data, seed, progress, tstr=variety, inception=inception)
+                    found = _judged(found, forges[place], data, seed, progress, tstr=variety, inception=inception)
                     evaluations[-1] = found
     finally:  # whatever fails, what was measured before is told
         if as_json and evaluations:
             print(json.dumps([evaluation.as_dict() for evaluation in evaluations], indent=2))
         elif evaluations:
-            names = [str(model) for model in models] if models else ["pretrained"]
+            names = [str(path) for path in (*(models or ()), *(images or ()))] or ["pretrained"]
             _print_figures(evaluations, names[: len(evaluations)])
     if copies is not None:
         with download_progress() as progress:
-            _write_copies(copies, forges[0], evaluations[0], data, progress)
+            _write_copies(copies, subjects[0], evaluations[0], data, progress)
 
 
-def _reader(forge: Forge, data: str | None, progress: Progress) -> Classifier | None:
+def _check_images(images: list[Path] | None, data: str | None, judged: bool) -> None:
+    """Refuse images without anything to hold them against, and for judges that a model alone can have."""
+    if images and data is None:
+        raise UserError("--images are held against a data set: name it with --data, such as --data mnist")
+    if images and judged:
+        raise UserError("--tstr and --inception have a model draw for them; leave them or --images out")
+
+
+def _subjects(images: list[Path], data: str, progress: Progress) -> list[Subject]:
+    """Images at paths, with the labels that the data have."""
+    from digitforge.data import load_data
+    from digitforge.data.loose import read_images
+    from digitforge.metrics.subject import Subject
+
+    loaded = load_data(data, progress=progress)
+    return [Subject.of_images(read_images(path), data, loaded) for path in images]
+
+
+def _reader(subject: Subject, data: str | None, progress: Progress) -> Classifier | None:
     """What reads a model's images: None leaves it to what is there, else a classifier of the user's own data."""
     from importlib.util import find_spec
 
     from digitforge.classifier import classifier_for, is_stand_in
 
-    of_model = forge.card.data.sha256
-    found = classifier_for(forge.card.shape, forge.names, all_names=forge.card.names, data_sha256=of_model)
+    found = classifier_for(subject.shape, subject.names, all_names=subject.all_names, data_sha256=subject.data_sha256)
     can_train = find_spec("torch") is not None
-    if found is not None and not (can_train and is_stand_in(found, of_model)):
+    if found is not None and not (can_train and is_stand_in(found, subject.data_sha256)):
         return None
     if not can_train:
         raise ModelError(
-            f"no classifier here reads what {forge.path.name} draws, and training one needs what the plain install "
+            f"no classifier here reads what {subject.path.name} draws, and training one needs what the plain install "
             f"leaves out: {to_install('train')}"
         )
     from digitforge.cli.display import notify
     from digitforge.data import load_data
     from digitforge.judges.own_classifier import own_classifier
 
-    loaded = load_data(data or forge.card.data.name, progress=progress)
+    loaded = load_data(data or subject.data, progress=progress)
     if found is not None and found.learnt_from(loaded.train.sha256):
         return found
     return own_classifier(loaded, notify)
@@ -169,7 +202,7 @@ def _check_variety(variety: float | None, tstr: bool) -> None:
     check_variety(variety, "--tstr-variety")
 
 
-def _check_copies(path: Path | None, forges: list[Forge], count: int) -> None:
+def _check_copies(path: Path | None, columns: int, count: int) -> None:
     """Refuse what can't be written before anything is measured."""
     from digitforge.metrics.evaluate import MIN_DETAILED
     from digitforge.places import check_place
@@ -178,23 +211,23 @@ def _check_copies(path: Path | None, forges: list[Forge], count: int) -> None:
         return
     if path.suffix.lower() != ".png":
         raise OutputError(f"copies are shown in a .png picture, not in {path}; give --copies such a name")
-    if len(forges) > 1:
+    if columns > 1:
         raise UserError("--copies shows those of one model; evaluate the models one by one")
     if count < MIN_DETAILED:
         raise UserError(f"copies are looked for among {MIN_DETAILED} images or more, not {count}; raise --count")
     check_place(path)
 
 
-def _write_copies(path: Path, forge: Forge, found: Evaluation, data: str | None, progress: Progress) -> None:
+def _write_copies(path: Path, subject: Subject, found: Evaluation, data: str | None, progress: Progress) -> None:
     from digitforge.data import load_data
     from digitforge.places import write_file
     from digitforge.report.copies import copies_of
     from digitforge.sheets import png_bytes
 
-    sheet = copies_of(forge, found.as_dict(), load_data(data or forge.card.data.name, progress=progress))
+    sheet = copies_of(subject, found.as_dict(), load_data(data or subject.data, progress=progress))
     if sheet is None:
         raise ModelError(
-            f"no image of {found.data} can be held beside what {forge.path.name} draws; leave out --copies"
+            f"no image of {found.data} can be held beside what {subject.path.name} draws; leave out --copies"
         )
     write_file(path, png_bytes(sheet))
 

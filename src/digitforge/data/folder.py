@@ -56,6 +56,28 @@ def read_folder(folder: Path) -> tuple[RawPart, RawPart | None]:
     return _load(folder, train, channels, size, notes), _load(folder, test, channels, size, ()) if test else None
 
 
+def read_pictures(folder: Path) -> RawPart | None:
+    """All images of a folder, or of its sub-folders, by whose names they are labelled, in the size that they have.
+
+    Their labels are "" where they lie in the folder itself. None where there are none at either place. Raises DataError
+    for images at both places or of several sizes, and for one that is unreadable, too large or transparent.
+    """
+    loose, classes = _image_files(folder), _classes(folder)
+    if not loose and not classes:
+        return None
+    if loose and classes:
+        raise DataError(
+            f"{folder} holds {len(loose):,} images beside its sub-folders, so that it is unclear whether they have "
+            "labels; move the ones or the others elsewhere"
+        )
+    found = _survey(folder) if classes else [_survey_picture(path, "") for path in loose]
+    sizes = Counter(picture.size for picture in found)
+    if len(sizes) > 1:
+        some = ", ".join(f"{height}x{width}" for height, width in list(sizes)[:3])
+        raise DataError(f"{folder} holds images of several sizes ({some}, height x width); bring them to one")
+    return _load(folder, found, 1 if all(picture.is_grey for picture in found) else 3, next(iter(sizes)), ())
+
+
 def _classes(folder: Path) -> list[Path]:
     """The sub-folders that hold images, in order of their names; hidden ones are left out."""
     if not folder.is_dir():

@@ -36,14 +36,15 @@ def read_path(path: str | Path) -> DataSet:
     """
     path = at_home(path)
     try:
-        train, test = _read_parts(path)
+        train, test = read_parts(path)
     except OSError as error:  # a folder that may not be listed, a drive that went away
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path and its rights") from error
     data = _settle(path.resolve().name, train, test)
     return data if data.test is not None else hold_out(data)
 
 
-def _read_parts(path: Path) -> tuple[RawPart, RawPart | None]:
+def read_parts(path: Path) -> tuple[RawPart, RawPart | None]:
+    """The training part of what is at a path, and its test part if it has one, with labels as the files have them."""
     if path.is_dir():
         return _read_idx_folder(path) or read_mat_folder(path) or read_folder(path)
     if not path.is_file():

@@ -7,6 +7,8 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from digitforge.data.digits import Images
 from digitforge.data.raw import MAX_BYTES, RawPart, channels_first
 from digitforge.data.unpacked import most_unpacked
 from digitforge.errors import DataError
@@ -39,27 +42,49 @@ def read_npz(path: Path) -> tuple[RawPart, RawPart | None]:
 
     Raises DataError if an array is missing, of another kind, pickled, or longer than its file can hold.
     """
+    with _opened(path) as archive:
+        train = _read_part(archive, path, "")
+        has_test = bool({"test_images.npy", "test_labels.npy"} & set(archive.namelist()))
+        return train, _read_part(archive, path, "test_") if has_test else None
+
+
+def read_unlabelled(path: Path) -> RawPart | None:
+    """The images of an .npz that has no labels, with "" as each one's; None where it has any.
+
+    Raises DataError as read_npz() does.
+    """
+    with _opened(path) as archive:
+        if {"labels.npy", "test_images.npy", "test_labels.npy"} & set(archive.namelist()):
+            return None
+        images = _read_images(archive, path, "")
+    return RawPart(images, np.full(len(images), ""), str(path))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive; what is found wrong with it within the block is named."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-            train = _read_part(archive, path, "")
-            has_test = bool({"test_images.npy", "test_labels.npy"} & names)
-            return train, _read_part(archive, path, "test_") if has_test else None
+            yield archive
     except DAMAGE as error:
         raise DataError(f"{path} is a damaged .npz ({error}); write or copy it again") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error}); check the path and its rights") from error
 
 
-def _read_part(archive: zipfile.ZipFile, path: Path, prefix: str) -> RawPart:
-    images = _read_array(archive, path, f"{prefix}images")
-    labels = _read_array(archive, path, f"{prefix}labels")
-    where = f"{path} ({prefix}images)"
+def _read_images(archive: zipfile.ZipFile, path: Path, prefix: str) -> Images:
+    images, where = _read_array(archive, path, f"{prefix}images"), f"{path} ({prefix}images)"
     if images.dtype != np.uint8:
         raise DataError(f"{where} holds {images.dtype}; expected uint8, 0 (no ink) to 255 (full ink)")
+    return channels_first(images, where)
+
+
+def _read_part(archive: zipfile.ZipFile, path: Path, prefix: str) -> RawPart:
+    images = _read_images(archive, path, prefix)
+    labels = _read_array(archive, path, f"{prefix}labels")
     if labels.dtype.kind not in "iuU" or labels.ndim != 1:
         raise DataError(f"{path} ({prefix}labels) holds {labels.dtype} {list(labels.shape)}; expected {LAYOUT}")
-    return RawPart(channels_first(images, where), labels, where)
+    return RawPart(images, labels, f"{path} ({prefix}images)")
 
 
 def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[Any]:

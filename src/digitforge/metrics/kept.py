@@ -15,6 +15,7 @@ from digitforge.forge import Forge
 from digitforge.metrics.details import Details
 from digitforge.metrics.evaluate import COUNT, evaluate, fitting_classifier
 from digitforge.metrics.real import Notify
+from digitforge.metrics.subject import Subject
 
 
 def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progress | None = None) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def kept_evaluation(forge: Forge, notify: Notify | None = None, progress: Progre
     What is kept counts as long as it is of the images that the model learned from. Raises DataError where these are
     others by now, and what evaluate() raises.
     """
-    classifier = fitting_classifier(forge)
+    classifier = fitting_classifier(Subject.of_model(forge))
     path = cache_folder() / "evaluations" / f"{forge.sha256[:16]}-{classifier.sha256[:16]}-{__version__}.json"
     kept = read_table(path)
     wanted = {"model_sha256": forge.sha256, "classifier_sha256": classifier.sha256, "count": COUNT, "seed": 0}

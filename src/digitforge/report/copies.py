@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitforge.data.digits import DataSet, Images
-from digitforge.forge import Forge
+from digitforge.metrics.subject import Subject
 from digitforge.sheets import beside, captioned_rows, enlarged, grid
 
 MAX_PAIRS = 20
@@ -36,16 +36,16 @@ def copies_sheet(
     return captioned_rows(pairs, called, _COLUMNS, _CAPTION, _FONT_SIZE)
 
 
-def copies_of(forge: Forge, evaluation: Mapping[str, Any], data: DataSet) -> Image.Image | None:
+def copies_of(subject: Subject, evaluation: Mapping[str, Any], data: DataSet) -> Image.Image | None:
     """The images of an evaluation that are most like a training image, as copies_sheet() shows them.
 
-    evaluation: of this model, as Evaluation.as_dict() has it, held against `data`; None without any such image.
+    evaluation: of this subject, as Evaluation.as_dict() has it, held against `data`; None without any such image.
     """
     closest = (evaluation.get("details") or {}).get("closest")
     if not closest:
         return None
-    drawn = forge.generate(count=evaluation["count"], seed=evaluation["seed"])
-    train = data.train.only([data.train.label_of(name) for name in forge.names])
+    drawn = subject.draw(evaluation["count"], evaluation["seed"])
+    train = data.train.only([data.train.label_of(name) for name in subject.names])
     images = drawn.take(np.asarray([pair["image"] for pair in closest]))
     originals = train.take(np.asarray([pair["original"] for pair in closest]))
     relative = np.asarray([pair["relative"] for pair in closest], np.float32)

@@ -141,7 +141,7 @@ FURTHER_FIGURES = (
         ("details", "density"),
         "Density",
         "How many neighbourhoods of real images hold a generated image, over how many are expected; it can pass 1.",
-        "higher",
+        "as real",
         papers=(_NAEEM,),
     ),
     Quantity(
@@ -156,7 +156,7 @@ FURTHER_FIGURES = (
         ("details", "stray_marks"),
         "Stray marks",
         "The share of images with ink that is not joined to the main stroke.",
-        "lower",
+        "as real",
         is_share=True,
     ),
     Quantity(
@@ -232,7 +232,7 @@ def by_label(name: str) -> tuple[Quantity, ...]:
         Quantity(("accuracy_by_label", name), "Read as asked", "", "higher", is_share=True),
         Quantity((*in_details, "frechet"), "Frechet distance", "", "lower"),
         Quantity((*in_details, "kernel"), "Kernel distance", "", "lower"),
-        Quantity((*in_details, "stray_marks"), "Stray marks", "", "lower", is_share=True),
+        Quantity((*in_details, "stray_marks"), "Stray marks", "", "as real", is_share=True),
     )
 
 

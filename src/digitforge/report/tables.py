@@ -15,6 +15,7 @@ from digitforge.report.shown import ShownRun
 
 NOTHING = "\N{EN DASH}"
 _SEED = "training.seed"
+_CHANCE = 0.05  # by which two groups of seeds that are alike may be taken for unlike ones
 _NAMES_SAID = 3  # of runs put together; more are told by the first and the last
 # What an evaluation was measured with and held against; values that were not measured alike are in no order.
 _RULER = ("classifier_sha256", "data", "data_sha256")
@@ -193,11 +194,28 @@ def _cell(quantity: Quantity, values: Sequence[Measured], real: str, is_best: bo
 
 
 def _best(quantity: Quantity, found: Sequence[Sequence[Measured]]) -> set[int]:
-    """The places of the best columns; none where there is nothing to choose."""
+    """The places of the best columns, with those that can't be told from it; none where there is nothing to choose."""
     ranks = {place: _rank(quantity, values) for place, values in enumerate(found) if values}
     known = {place: rank for place, rank in ranks.items() if rank is not None}
-    best = {place for place, rank in known.items() if rank == min(known.values())}
+    if not known:
+        return set()
+    first = min(known, key=lambda place: known[place])
+    best = {place for place in known if known[place] == known[first] or _may_be_alike(found[place], found[first])}
     return best if len(best) < len(known) else set()
+
+
+def _may_be_alike(some: Sequence[Measured], others: Sequence[Measured]) -> bool:
+    """Whether the means of two groups of seeds can't be told apart, by Welch's test (1947).
+
+    A single run has no spread of its own: it is lent the other group's, as Student's test (1908) does. Two single runs
+    are taken as they are.
+    """
+    from scipy.stats import ttest_ind  # takes a second, and single runs need none of it
+
+    groups = [[value.value for value in values] for values in (some, others)]
+    if not any(stdev(group) for group in groups if len(group) > 1):
+        return False
+    return bool(ttest_ind(*groups, equal_var=min(map(len, groups)) == 1).pvalue >= _CHANCE)
 
 
 def _rank(quantity: Quantity, values: Sequence[Measured]) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from digitforge.metrics.subject import Subject
 from digitforge.report.copies import copies_of
 from digitforge.report.plates import Plate, curves_plate, png_plate
 from digitforge.runs import count_of
@@ -60,7 +61,7 @@ def copies(role: str) -> Pictures:
     def draw(evidence: Evidence) -> list[Plate]:
         run = evidence.of(role)[0]
         model = run.measures.model(run.folder, run.snapshot_after())
-        sheet = copies_of(model, run.figures(details=True), run.measures.data)
+        sheet = copies_of(Subject.of_model(model), run.figures(details=True), run.measures.data)
         if sheet is None:
             return []
         caption = f"{role}, seed {run.seed}: what is most like a training image, each at the left of that one"

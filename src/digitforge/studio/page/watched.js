@@ -173,7 +173,7 @@ function numbers() {
   if (run.seconds) facts.push([saidTime(run.seconds), "of training"]);
   if (run.speed && run.state === "training") facts.push([said(run.speed), "images a second"]);
   if (run.left) facts.push([saidTime(run.left), "left"]);
-  if (measured?.floors) facts.push([`${Number(measured.floors.toPrecision(2)).toLocaleString("en")} times`, "as far from real digits as other real ones are"]);
+  if (measured?.floors) facts.push([`${Number(measured.floors.toPrecision(2)).toLocaleString("en")} times`, "the distance of other real digits"]);
   if (measured?.read_as_asked) facts.push([`${(100 * measured.read_as_asked).toFixed(1)} %`, "read as the digit asked for"]);
   return run.total ? facts.map(([value, what]) => make("span", {}, make("b", { textContent: value }), ` ${what}`)) : [];
 }
