@@ -40,8 +40,7 @@ ROUNDED_FROM = 100  # F from which no decimals are told
 JUDGED = {"real_train": "real", "fake": "fake"}  # what D's accuracy is told of
 HEAD = """# The gallery
 
-Every recipe as far as it has been trained; each passage tells how much of its full length that is, and of how many
-seeds where more than one. Made of the runs of `python benchmarks/gallery.py` by `python benchmarks/gallery_page.py`, on
+Every recipe, trained to its full length unless its passage says how much of that it saw, with one seed or three. Made of the runs of `python benchmarks/gallery.py` by `python benchmarks/gallery_page.py`, on
 {machines}. Runs whose command names no threads had both cores; the others were trained side by
 side, a thread each, on a machine that did other things too: their times say little, and [speeds](recipes.md) are
 measured apart. Where a run is on its way, the command trains all of it. House numbers are
@@ -52,14 +51,14 @@ recipe is, and its losses: [recipes](recipes.md).
 
 The rows of a sheet are the digits asked for; a model that is told none drew 500 images, which the pinned classifier
 sorted into rows: a short or missing one is a digit that it hardly draws. Where a passage has no word on the run's
-[diagnosis](diagnosis.md), it was not looked at. The runs of `express-untold` are others than the
-README's, and a few images longer or shorter, as their length is a time.
+[diagnosis](diagnosis.md), it was not looked at. The runs of `express` and
+`express-untold` are others than the README's: their length is a time, and in faster hours of the machine it held more images.
 
 """
 FIGURES = """## All figures
 
-The last column is what real held-out images measure. Columns are no contest: the recipes have come to different shares
-of their length, most with one seed. To compare recipes, train each for the same `--images` with three seeds, and then
+The last column is what real held-out images measure. Columns are no contest: the recipes' lengths differ a
+hundredfold, and most have one seed. To compare recipes, train each for the same `--images` with three seeds, and then
 `digitforge compare` them.
 """
 HOUSE_NUMBERS = "street"  # the data of the second table
