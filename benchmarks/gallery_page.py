@@ -40,7 +40,8 @@ ROUNDED_FROM = 100  # F from which no decimals are told
 JUDGED = {"real_train": "real", "fake": "fake"}  # what D's accuracy is told of
 HEAD = """# The gallery
 
-Every recipe, trained to its full length unless its passage says how much of that it saw, with one seed or three. Made of the runs of `python benchmarks/gallery.py` by `python benchmarks/gallery_page.py`, on
+Every recipe, trained to its full length unless its passage says how much of that it saw, with one seed or three. Made
+of the runs of `python benchmarks/gallery.py` by `python benchmarks/gallery_page.py`, on
 {machines}. Runs whose command names no threads had both cores; the others were trained side by
 side, a thread each, on a machine that did other things too: their times say little, and [speeds](recipes.md) are
 measured apart. Where a run is on its way, the command trains all of it. House numbers are
