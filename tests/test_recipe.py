@@ -86,7 +86,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
-    with pytest.raises(RecipeError, match='did you mean "express"'):
+    with pytest.raises(RecipeError, match=r'no recipe "expres" \(did you mean "express"\?\); the recipes are express'):
         load_recipe("expres")
 
 
@@ -113,7 +113,7 @@ def test_an_unknown_setting_names_the_nearest_key(key: str, nearest: str) -> Non
 )
 def test_an_unknown_key_in_a_file_names_the_nearest(line: str, unknown: str, nearest: str) -> None:
     text = TINY.replace("[training]", line) if line.startswith("[training]") else TINY + line
-    with pytest.raises(RecipeError, match=f'unknown key "{unknown}"; did you mean "{nearest}"'):
+    with pytest.raises(RecipeError, match=rf'unknown key "{unknown}" \(did you mean "{nearest}"\?\); '):
         parse_recipe(tomllib.loads(text), "tiny")
 
 

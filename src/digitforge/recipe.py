@@ -97,7 +97,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if not close:
         short = {name.rsplit(".", 1)[-1]: name for name in names}
         close = [short[match] for match in difflib.get_close_matches(word.rsplit(".", 1)[-1], list(short), 1, 0.5)]
-    return f'; did you mean "{close[0]}"?' if close else ""
+    return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 def parse_setting(text: str) -> tuple[str, object]:

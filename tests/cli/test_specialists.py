@@ -59,6 +59,7 @@ def test_the_options_become_settings_of_every_specialist(
     ("words", "told"),
     [
         ("nothing-such", 'no recipe "nothing-such"'),
+        ("full", 'no recipe "full", but a folder of that name: train on it with --data full'),
         ("--budget 60s --images 5", "one length"),
         ("--workers 0", "at least one worker"),
         ("--resume", "name its folder with --out"),

@@ -113,8 +113,10 @@ def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.Captu
     [
         ("nothing-such", 'no recipe "nothing-such".*the recipes are express'),
         ("expres", 'did you mean "express"'),
+        ("mnist --dry-run", '"mnist" is a data set, no recipe: train on it with --data mnist'),
+        ("full", 'no recipe "full", but a folder of that name: train on it with --data full'),
         ("nowhere.toml", r"cannot read the recipe nowhere\.toml"),
-        ("--set batchsize=3", 'no recipe has a key "batchsize"; did you mean "training.batch_size"'),
+        ("--set batchsize=3", 'no recipe has a key "batchsize" .did you mean "training.batch_size"'),
         ("--set rate=1", "ambiguous"),
         ("--set seed", "write KEY=VALUE"),
         ("--set batch_size=0", r"training\.batch_size.*greater than 0"),

@@ -192,11 +192,11 @@ def summary(figures: dict[str, Any]) -> list[str]:
 def _show_recipe(recipe: str | None, settings: dict[str, object]) -> None:
     """Print the resolved recipe, and as comments to it what it would take, if its data are here."""
     from digitforge.data import is_at_hand, load_data
-    from digitforge.recipe import DEFAULT_RECIPE, load_recipe
+    from digitforge.resuming import asked_recipe
     from digitforge.training.compute import resolve_compute
     from digitforge.training.forecast import forecast
 
-    asked = load_recipe(recipe or DEFAULT_RECIPE).with_settings(settings)
+    asked = asked_recipe(recipe).with_settings(settings)
     typer.echo(asked.model_copy(update={"compute": resolve_compute(asked.compute)}).to_toml())
     if is_at_hand(asked.data.name):
         data_set = load_data(asked.data.name)
