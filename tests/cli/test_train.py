@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from digitforge.classifier import Classifier
 from digitforge.cli import main
-from digitforge.cli.train import chosen_settings, parse_budget, summary
+from digitforge.cli.train import chosen_settings, parse_budget, report, summary
 from digitforge.errors import RecipeError, UserError
 from digitforge.recipe import Recipe, load_recipe, parse_recipe
+from digitforge.runs import RunFolder
 from digitforge.training.compute import resolve_compute
+from tiny_models import HASH, card_table, write_classifier, write_model
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -177,6 +180,48 @@ def test_without_the_extra_the_command_says_what_to_install(
     assert list(folder.iterdir()) == []
 
 
+CLASSES = ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data": {"name": "own", "sha256": HASH, "count": 1}}, "no figures: they are held against 2 training images"),
+        ({}, "no figures: tiny-data is gone or holds other images now; once it is back, digitforge evaluate run takes"),
+        (
+            {"names": CLASSES, "frequencies": [5, 5]},
+            "no figures yet: digitforge evaluate run trains a classifier on these images first",
+        ),
+        ({"shape": [1, 32, 32]}, "no figures yet: digitforge evaluate run trains a classifier on these images first"),
+        (
+            {"names": ["all"], "frequencies": [9]},
+            "no figures: they come from a classifier, which learns from images of two labels or more",
+        ),
+    ],
+)
+def test_the_end_of_a_run_without_figures_says_why(
+    folder: Path, capfd: pytest.CaptureFixture[str], changes: dict[str, Any], said: str
+) -> None:
+    card = card_table(**changes)
+    run = RunFolder(Path("run"))
+    run.path.mkdir()
+    write_model(run.model, card=card, shape=tuple(card["shape"]))
+    report(run)
+    assert capfd.readouterr().out.startswith(f"run: 6,400 images\n  {said}")
+
+
+def test_a_classifier_that_is_trained_already_is_not_announced(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(Path("run"))
+    run.path.mkdir()
+    write_model(run.model, card=card_table(names=CLASSES, frequencies=[5, 5]))
+    own = Classifier.load(write_classifier(folder / "own.onnx", names=[*CLASSES, *"23456789"]))
+    monkeypatch.setattr("digitforge.classifier.cached_classifier", lambda data_sha256: own)
+    report(run)
+    assert "\n  no figures yet: digitforge evaluate run takes them\n" in capfd.readouterr().out
+
+
 def test_figures_are_told_with_their_counts_and_the_floor() -> None:
     figures = {
         "frechet": {"value": 1.25, "n": 10_000, "reference_n": 60_000},
@@ -195,7 +240,6 @@ def test_figures_are_told_with_their_counts_and_the_floor() -> None:
     assert summary(figures | {"floor": None, "ratio": None, "accuracy": None}) == [
         "Frechet distance 1.250 (n = 10,000 against 60,000 real)"
     ]
-    assert summary({})[0].startswith("no figures")
     few, many = ({"histogram": {"modes": 9, "modes_in_data": count}} for count in (10, 1000))
     assert summary(figures | few) == summary(figures)
     assert summary(figures | many) == [*summary(figures), "labels drawn: 9 of 1,000"]

@@ -15,6 +15,7 @@ from digitforge.files import at_home
 from digitforge.report import NEEDED
 
 if TYPE_CHECKING:
+    from digitforge.forge import Forge
     from digitforge.runs import RunFolder, SpecialistsFolder
 
 Precision = Literal["auto", "bf16", "32"]
@@ -158,7 +159,8 @@ def report(folder: RunFolder | SpecialistsFolder) -> None:
     forge = Forge.load(folder.model)
     card = forge.card
     typer.echo(f"{folder.path}: {card.images:,} images")
-    for line in summary(dict(card.figures)):
+    lines = summary(dict(card.figures)) if card.figures else [why_no_figures(forge, folder.path)]
+    for line in lines:
         typer.echo(f"  {line}")
     typer.echo(f"  sheet   {folder.final_sheet}")
     typer.echo(f"  model   {folder.model}")
@@ -167,12 +169,29 @@ def report(folder: RunFolder | SpecialistsFolder) -> None:
     typer.echo(f"next: {shlex.join(['digitforge', 'generate', as_word(folder.path), *wanted])}")
 
 
+def why_no_figures(forge: Forge, path: Path) -> str:
+    """Why the model of the run, or job, at a path came to its end without figures, and the way to them."""
+    from digitforge.classifier import classifier_for
+    from digitforge.cli.display import as_word
+    from digitforge.metrics.frechet import LEAST
+
+    card = forge.card
+    evaluate = shlex.join(["digitforge", "evaluate", as_word(path)])
+    if card.data.count < LEAST:
+        return f"no figures: they are held against {LEAST} training images or more; train on more"
+    if classifier_for(card.shape, forge.names, all_names=card.names) is not None:
+        return f"no figures: {card.data.name} is gone or holds other images now; once it is back, {evaluate} takes them"
+    if len(card.names) == 1:
+        return "no figures: they come from a classifier, which learns from images of two labels or more"
+    if forge.classifier is not None:
+        return f"no figures yet: {evaluate} takes them"
+    return f"no figures yet: {evaluate} trains a classifier on these images first"
+
+
 def summary(figures: dict[str, Any]) -> list[str]:
-    """The key figures of a model in words."""
+    """The key figures of a model that has them, in words."""
     from digitforge.data.digits import FEW_LABELS
 
-    if not figures:
-        return ["no figures: the pinned classifier does not read these images, or their data set cannot be read again"]
     frechet, floor, ratio, accuracy = (figures[key] for key in ("frechet", "floor", "ratio", "accuracy"))
     notes = figures.get("notes", [])
     lines = [f"Frechet distance {frechet['value']:.3f} (n = {frechet['n']:,} against {frechet['reference_n']:,} real)"]
