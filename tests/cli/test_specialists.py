@@ -64,7 +64,7 @@ def test_the_options_become_settings_of_every_specialist(
         ("--workers 0", "at least one worker"),
         ("--resume", "name its folder with --out"),
         ("--data mnist-5k --digits 12", 'no label "12"'),
-        ("--data mnist-5k --out full", "exists already; add --resume"),
+        ("--data mnist-5k --out full", "full holds other files; choose another --out"),
         ("--data mnist-5k --out full --resume", r"no job of specialists: it holds no specialists\.toml"),
     ],
 )
