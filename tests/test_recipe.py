@@ -201,6 +201,7 @@ def test_two_new_lengths_are_refused() -> None:
         ("training.epoch_share=0", "training.epoch_share: "),
         ("record.figure_images=1", "record.figure_images: input should be greater than or equal to 2, not 1"),
         ("record.accuracy_images=1", "record.accuracy_images: input should be greater than or equal to 2, not 1"),
+        ("compute.device=gpu", "compute.device: input should be 'auto', 'cpu', 'cuda' or 'mps', not 'gpu'"),
         ("record.tick=often", 'record.tick: "often" is no interval'),
         ("record.tick=0 images", 'record.tick: "0 images" is no interval'),
     ],

@@ -12,7 +12,7 @@ from typing import Any
 import tomli_w
 from pydantic import Field, ValidationError
 
-from digitforge.errors import RecipeError
+from digitforge.errors import RecipeError, plain
 from digitforge.sections import Compute, Data, Networks, Objective, Optimiser, Record, Section, Training
 
 DEFAULT_RECIPE = "express"
@@ -164,7 +164,7 @@ def _explain(error: ValidationError) -> str:
         return f'unknown key "{key}"{nearest(key, known)}; `digitforge recipes NAME` lists the keys'
     if first["type"] == "missing":
         return f'the key "{key}" is missing'
-    message = first["msg"].removeprefix("Value error, ")
+    message = plain(first["msg"])
     message = message[0].lower() + message[1:]
     given = "" if isinstance(first["input"], dict) else f", not {first['input']!r}"
     return f"{key}: {message}{given}" if key else message

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from digitforge.forge import Forge
     from digitforge.runs import RunFolder, SpecialistsFolder
 
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "bf16", "32"]
 # What `specialists` takes too.
 RecipeName = Annotated[str | None, typer.Argument(help="A recipe's name or .toml file.", show_default="express")]
@@ -33,7 +34,7 @@ Settings = Annotated[
         help="Change a setting of the recipe, such as training.batch_size=64; may be given again.",
     ),
 ]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="the recipe's")]
+Device = Annotated[DeviceName | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="the recipe's")]
 ChosenPrecision = Annotated[
     Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).", show_default="the recipe's")
 ]
