@@ -139,7 +139,10 @@ def read_recipe(path: Path) -> Recipe:
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"{path} is no recipe: {error}") from None
     except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+        raise RecipeError(
+            f"cannot read the recipe {path}: {error.strerror or error}; check the path, or name a recipe of the "
+            "package, as `digitforge recipes` lists them"
+        ) from None
     return parse_recipe(table, origin=str(path))
 
 

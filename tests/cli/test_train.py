@@ -18,6 +18,7 @@ from digitforge.recipe import Recipe, load_recipe, parse_recipe
 from digitforge.runs import RunFolder
 from digitforge.training.compute import resolve_compute
 from tiny_models import HASH, card_table, write_classifier, write_model
+from tiny_runs import tiny_digits, write_npz
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -105,6 +106,14 @@ def test_a_dry_run_prints_a_recipe_that_loads_back_and_writes_nothing(
     assert list(folder.iterdir()) == []
 
 
+def test_a_dry_run_of_what_cannot_be_trained_prints_no_recipe(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_npz(folder / "own.npz", tiny_digits(40, side=28))
+    assert main(["train", "--data", "own.npz", "--digits", "11", "--dry-run"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert 'there is no label "11" in this data set' in err
+
+
 def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "express", "--seed", "3", "--dry-run"]) == 0
     Path("own.toml").write_text(capfd.readouterr().out)
@@ -118,7 +127,7 @@ def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.Captu
         ("expres", 'did you mean "express"'),
         ("mnist --dry-run", '"mnist" is a data set, no recipe: train on it with --data mnist'),
         ("full", 'no recipe "full", but a folder of that name: train on it with --data full'),
-        ("nowhere.toml", r"cannot read the recipe nowhere\.toml"),
+        ("nowhere.toml", r"cannot read the recipe nowhere\.toml: .*`digitforge recipes` lists them"),
         ("--set batchsize=3", 'no recipe has a key "batchsize" .did you mean "training.batch_size"'),
         ("--set rate=1", "ambiguous"),
         ("--set seed", "write KEY=VALUE"),
@@ -129,6 +138,7 @@ def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.Captu
         ("--set tick=often", "is no interval"),
         ("--data nothing-such", "no data set 'nothing-such'.*mnist-5k"),
         ("--data ./nowhere", "nowhere"),
+        ("--data nothing-such --dry-run", "no data set 'nothing-such'"),
         ("--data mnist-5k --digits 12", 'no label "12".*it has 0, 1'),
         ("--data mnist-5k --set data.count=6000", "6,000 images, and there are 5,000; set data.count"),
         ("--budget 0", "above zero"),

@@ -210,18 +210,22 @@ def summary(figures: dict[str, Any]) -> list[str]:
 
 
 def _show_recipe(recipe: str | None, settings: dict[str, object]) -> None:
-    """Print the resolved recipe, and as comments to it what it would take, if its data are here."""
+    """Print the resolved recipe, and as comments to it what it would take, if its data are here.
+
+    What cannot be trained raises before anything is printed.
+    """
     from digitforge.data import is_at_hand, load_data
     from digitforge.resuming import asked_recipe
     from digitforge.training.compute import resolve_compute
     from digitforge.training.forecast import forecast
 
     asked = asked_recipe(recipe).with_settings(settings)
-    typer.echo(asked.model_copy(update={"compute": resolve_compute(asked.compute)}).to_toml())
+    resolved = asked.model_copy(update={"compute": resolve_compute(asked.compute)})
     if is_at_hand(asked.data.name):
         data_set = load_data(asked.data.name)
         comments = [*data_set.notes, *forecast(asked, data_set).sentences()]
     else:
         comments = [f"how long it takes is told once the data are here: digitforge data {asked.data.name}"]
+    typer.echo(resolved.to_toml())
     for comment in comments:
         typer.echo(f"# {comment}")
