@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitforge.cli.train import DeviceName, Precision, need_training, parse_budget
+from digitforge.cli.train import DeviceName, Precision, parse_budget
+from digitforge.training import need_training
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitforge.errors import RecipeError, UserError, need
+from digitforge.errors import RecipeError, UserError
 from digitforge.files import at_home
-from digitforge.report import NEEDED
+from digitforge.training import need_training
 
 if TYPE_CHECKING:
     from digitforge.forge import Forge
@@ -144,12 +144,6 @@ def chosen_settings(
             raise RecipeError(f"{key} is given twice, as {settings[key]} and as {value}; give it once")
         settings[key] = value
     return settings
-
-
-def need_training() -> None:
-    """Raise UserError where the extra `train` is not installed."""
-    needed = ("torch", "lightning_fabric", "filelock", "safetensors", "onnx", "onnxscript", "tensorboard", "scipy")
-    need([*needed, *NEEDED], "training needs", "train")
 
 
 def report(folder: RunFolder | SpecialistsFolder) -> None:
