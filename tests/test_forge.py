@@ -20,6 +20,7 @@ from digitforge.data import Digits
 from digitforge.errors import ModelError, UserError
 from digitforge.forge import UNLABELLED, Forge
 from digitforge.randomness import draw_latents, stream
+from digitforge.runs import RunFolder, SpecialistsFolder
 from tiny_models import (
     HASH,
     LATENT,
@@ -30,6 +31,7 @@ from tiny_models import (
     write_model,
     write_stacked_model,
 )
+from tiny_runs import tiny_recipe
 
 UNEVEN = [100, 200, 300, 400, 0, 0, 0, 0, 0, 0]
 
@@ -297,9 +299,42 @@ def test_a_run_folder_stands_for_its_model(model: Path) -> None:
     assert Forge.load(str(model.parent)).card.seed == 3
 
 
-def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"holds no model.onnx"):
-        Forge.load(tmp_path)
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("empty", " and no recipe.toml, so it is no run; name a run folder or a model file"),
+        ("new", " yet, nor a snapshot of its run; go on with it by `digitforge train --out new --resume`"),
+        ("on its way", " yet; `digitforge export 'on its way'` makes a model of the run's newest snapshot"),
+        (
+            "job",
+            ", as its job of specialists has not ended: name a run in it, or go on with it by "
+            "`digitforge specialists --out job --resume`",
+        ),
+    ],
+)
+def test_a_folder_without_a_model_is_named_with_the_way_to_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    for name in ("new", "on its way"):
+        RunFolder(Path(name)).create(tiny_recipe())
+    RunFolder(Path("on its way")).snapshot(160).touch()
+    SpecialistsFolder(Path("job")).create(tiny_recipe())
+    with pytest.raises(ModelError) as caught:
+        Forge.load(folder)
+    assert str(caught.value) == f"the folder {folder} holds no model.onnx{words}"
+
+
+def test_a_file_of_another_kind_is_told_without_the_runtimes_words(tmp_path: Path) -> None:
+    path = tmp_path / "README.md"
+    path.write_text("# digitforge\n\nTrains, measures and uses GANs on digits.\n")
+    with pytest.raises(ModelError) as caught:
+        Forge.load(path)
+    assert str(caught.value) == (
+        f"{path} is no ONNX file that can be run, or a damaged one; name a run folder, or a model file such as the "
+        "model.onnx in it"
+    )
 
 
 def test_a_missing_pretrained_model_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

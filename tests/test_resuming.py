@@ -8,10 +8,53 @@ import pytest
 
 from digitforge.errors import RecipeError, RunError
 from digitforge.recipe import Recipe, load_recipe
-from digitforge.resuming import asked_anew, check_goes_on
+from digitforge.resuming import asked_anew, asked_recipe, check_goes_on
+from digitforge.runs import RunFolder
 from tiny_runs import tiny_recipe
 
 SAVED = tiny_recipe()
+
+
+def test_a_recipe_is_meant_by_its_name_its_file_or_itself(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(SAVED.to_toml())
+    (tmp_path / "dcgan").mkdir()
+    assert asked_recipe(None) == load_recipe("express")
+    assert asked_recipe("dcgan") == load_recipe("dcgan")
+    assert asked_recipe(str(tmp_path / "mine.toml")) == asked_recipe(SAVED) == SAVED
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("mnist-5k", '"mnist-5k" is a data set, no recipe: train on it with --data mnist-5k'),
+        ("own", 'there is no recipe "own", but a folder of that name: train on it with --data own'),
+        ("my own", "there is no recipe \"my own\", but a file of that name: train on it with --data 'my own'"),
+        (
+            "runs/mine",
+            'there is no recipe "runs/mine", but a run of that name: go on with it by --out runs/mine --resume, or '
+            "train anew by its recipe, runs/mine/recipe.toml",
+        ),
+        ("mnist", '"mnist" is a data set, no recipe: train on it with --data mnist'),
+    ],
+)
+def test_data_in_the_place_of_a_recipe_are_told_how_to_be_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("own", "mnist", "express"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "my own").touch()
+    RunFolder(Path("runs/mine")).create(SAVED)
+    with pytest.raises(RecipeError) as caught:
+        asked_recipe(word)
+    assert str(caught.value) == said
+    assert asked_recipe("express").name == "express"  # a folder of that name or not
+
+
+@pytest.mark.parametrize("word", ["nothing-such", "no/such/place", "x" * 5000, "zero\0byte"])
+def test_a_word_that_names_nothing_is_told_the_recipes(word: str) -> None:
+    with pytest.raises(RecipeError, match=r"no recipe .*; the recipes are express"):
+        asked_recipe(word)
 
 
 def go_on(recipe: str | Recipe | None, settings: dict[str, object], saved: Recipe = SAVED) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from digitforge.errors import OutputError, RecipeError, RunError
-from digitforge.runs import RunFolder, SpecialistsFolder, count_of, new_run_folder
+from digitforge.recipe import Recipe
+from digitforge.runs import RunFolder, SpecialistsFolder, count_of, new_run_folder, new_specialists_folder
 from tiny_runs import tiny_recipe
 
 
@@ -226,12 +228,27 @@ def test_a_chosen_folder_is_new_or_empty(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_a_taken_folder_or_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("choose", "name", "words"),
+    [
+        (new_run_folder, "run", "holds a run already; add --resume to go on with it, or choose another --out"),
+        (new_run_folder, "job", "holds other files; choose another --out"),
+        (new_specialists_folder, "job", "holds a job already; add --resume to go on with it, or choose another --out"),
+        (new_specialists_folder, "run", "holds other files; choose another --out"),
+        (new_run_folder, "full", "holds other files; choose another --out"),
+        (new_run_folder, "full/thing", "is a file; choose another --out"),
+    ],
+)
+def test_a_taken_place_is_refused_and_only_what_can_go_on_is_told_to(
+    tmp_path: Path, choose: Callable[[Path, Recipe], object], name: str, words: str
+) -> None:
+    RunFolder(tmp_path / "run").create(tiny_recipe())
+    SpecialistsFolder(tmp_path / "job").create(tiny_recipe())
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thing").touch()
-    for path in (tmp_path / "full", tmp_path / "full" / "thing"):
-        with pytest.raises(RunError, match="exists already; add --resume"):
-            new_run_folder(path, tiny_recipe())
+    with pytest.raises(RunError) as caught:
+        choose(tmp_path / name, tiny_recipe())
+    assert str(caught.value) == f"{tmp_path / name} {words}"
 
 
 def test_a_name_that_no_disk_takes_is_an_error_of_ours(tmp_path: Path) -> None:

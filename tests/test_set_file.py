@@ -216,6 +216,13 @@ def test_a_file_in_the_place_of_one_of_the_other_kind_is_refused(
     assert Forge.load(tmp_path / "set").names == ("3", "5")
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_are_no_model(tmp_path: Path, save: Callable[..., None]) -> None:
+    save(tmp_path / "digits.npz", images=np.zeros((2, 28, 28), np.uint8), labels=np.zeros(2, np.int64))
+    with pytest.raises(ModelError, match=r"digits\.npz holds arrays, such as images, and no model; name a run folder"):
+        Forge.load(tmp_path / "digits.npz")
+
+
 def test_any_zip_is_not_a_set(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
         archive.writestr("letter.txt", "Dear reader")

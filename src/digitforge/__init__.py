@@ -31,11 +31,24 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         value = _installed_version()
     elif name in _HOMES:
+        if name == "train":
+            _need_training()
         value = getattr(import_module(_HOMES[name]), name)
     else:
         raise AttributeError(f"digitforge has no {name!r}; it has {', '.join(__all__)}")
     globals()[name] = value
     return value
+
+
+def _need_training() -> None:
+    """Raise ImportError, in the words of the command line, where the extra `train` is not installed."""
+    from digitforge.errors import UserError
+    from digitforge.training import need_training
+
+    try:
+        need_training()
+    except UserError as error:
+        raise ImportError(str(error)) from None
 
 
 def _installed_version() -> str:

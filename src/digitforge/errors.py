@@ -1,6 +1,7 @@
 """The errors a user can meet: each is one sentence that says what was wrong, where, and the way on."""
 
 import importlib.util
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -37,6 +38,11 @@ def enumerated(words: Sequence[str]) -> str:
 def printable(text: str) -> str:
     """A text without what would move a terminal's cursor: files and words that it quotes may hold anything."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def plain(message: str) -> str:
+    """A message of pydantic's, or typer's, without the kind of error that stands before what is wrong."""
+    return re.sub("(^|: )Value error, ", r"\1", message, count=1)
 
 
 class DigitforgeError(Exception):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from digitforge.files import at_home
 from digitforge.onnx_file import BLEND, Port
 from digitforge.randomness import Latents, draw_latents, spread_labels, stream
 from digitforge.set_file import ModelFile, open_model
+
+if TYPE_CHECKING:
+    from digitforge.runs import RunFolder, SpecialistsFolder
 
 PRETRAINED = Path(__file__).parent / "assets" / "express-mnist.onnx"
 BATCH = 500  # images drawn at once: bounds memory; from 32 to 1,000, express draws equally fast on two cores
@@ -320,12 +324,27 @@ def _model_path(path: str | Path | None) -> Path:
         return path
     from digitforge.runs import RunFolder, SpecialistsFolder  # bring pydantic, which a file alone does not need
 
-    model, set_of_models = RunFolder(path).model, SpecialistsFolder(path).model
-    if set_of_models.is_file():
-        return set_of_models
-    if not model.is_file():
-        raise ModelError(f"the folder {path} holds no {model.name}: it is no run, or one that has not ended yet")
-    return RunFolder(path).intact(model)
+    run, job = RunFolder(path), SpecialistsFolder(path)
+    if job.model.is_file():
+        return job.model
+    if not run.model.is_file():
+        raise ModelError(_no_model_in(run, job))
+    return run.intact(run.model)
+
+
+def _no_model_in(run: RunFolder, job: SpecialistsFolder) -> str:
+    """Why a folder, which may be a run's or a job's, stands for no model, and the way on."""
+    lacks, word = f"the folder {run.path} holds no {run.model.name}", shlex.quote(str(run.path))
+    if job.recipe.is_file():
+        return (
+            f"{lacks}, as its job of specialists has not ended: name a run in it, or go on with it by "
+            f"`digitforge specialists --out {word} --resume`"
+        )
+    if not run.recipe.is_file():
+        return f"{lacks} and no {run.recipe.name}, so it is no run; name a run folder or a model file"
+    if run.snapshots():
+        return f"{lacks} yet; `digitforge export {word}` makes a model of the run's newest snapshot"
+    return f"{lacks} yet, nor a snapshot of its run; go on with it by `digitforge train --out {word} --resume`"
 
 
 def _enumerate(names: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ BLEND = "blend"  # a generator's optional input: what is added to the labels' on
 MAX_BYTES = 512 * 1024**2  # a thousand times our largest model
 MAX_MEMORY = 4 * 1024**3  # bytes that all networks of a process compute in; 500 images of SVHN's size take a tenth
 MAX_SECONDS = 300.0  # for one batch, which takes our largest recipe a second on two cores
+WAY_ON = "name a run folder, or a model file such as the model.onnx in it"  # where a file is no model
+_NO_ONNX = "InvalidProtobuf"  # ONNX Runtime's name for bytes that are of another kind of file, or cut off
+_CODE = re.compile(r"(\[ONNXRuntimeError\] : )?\d+ : [A-Z_]+ : ")  # before what it says
 _FATAL = 4  # ONNX Runtime logs nothing below this; what goes wrong is raised, and shown once
 # External tensors are looked for here, where nothing can be: a model is one file and reads no other.
 _NOWHERE = f"{os.devnull}/none"
@@ -121,7 +125,8 @@ def read_onnx(content: bytes, path: Path) -> OnnxFile:
         )
         metadata = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # ONNX Runtime's errors share no other class
-        raise ModelError(f"{path} is no ONNX file that can be run, or a damaged one ({_first_line(error)})") from None
+        why = "" if type(error).__name__ == _NO_ONNX else f" ({_first_line(error)})"
+        raise ModelError(f"{path} is no ONNX file that can be run, or a damaged one{why}; {WAY_ON}") from None
     if CARD_KEY not in metadata:
         raise ModelError(f"{path} is an ONNX file without digitforge's card; give a file that digitforge wrote")
     return OnnxFile(path, hashlib.sha256(content).hexdigest(), metadata[CARD_KEY], session)
@@ -205,5 +210,5 @@ def _list(ports: tuple[Port, ...]) -> str:
 def _first_line(error: Exception) -> str:
     """ONNX Runtime's message, its code left out, in one line of bounded length."""
     text = "".join(letter for letter in str(error).split("\n")[0] if letter.isprintable())
-    text = text.removeprefix("[ONNXRuntimeError] : ").strip()
+    text = text[code.end() :] if (code := _CODE.match(text)) else text
     return text if len(text) <= 200 else f"{text[:197]}..."

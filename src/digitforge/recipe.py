@@ -12,7 +12,7 @@ from typing import Any
 import tomli_w
 from pydantic import Field, ValidationError
 
-from digitforge.errors import RecipeError
+from digitforge.errors import RecipeError, plain
 from digitforge.sections import Compute, Data, Networks, Objective, Optimiser, Record, Section, Training
 
 DEFAULT_RECIPE = "express"
@@ -97,7 +97,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if not close:
         short = {name.rsplit(".", 1)[-1]: name for name in names}
         close = [short[match] for match in difflib.get_close_matches(word.rsplit(".", 1)[-1], list(short), 1, 0.5)]
-    return f'; did you mean "{close[0]}"?' if close else ""
+    return f' (did you mean "{close[0]}"?)' if close else ""
 
 
 def parse_setting(text: str) -> tuple[str, object]:
@@ -139,7 +139,10 @@ def read_recipe(path: Path) -> Recipe:
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"{path} is no recipe: {error}") from None
     except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror or error}") from None
+        raise RecipeError(
+            f"cannot read the recipe {path}: {error.strerror or error}; check the path, or name a recipe of the "
+            "package, as `digitforge recipes` lists them"
+        ) from None
     return parse_recipe(table, origin=str(path))
 
 
@@ -164,7 +167,7 @@ def _explain(error: ValidationError) -> str:
         return f'unknown key "{key}"{nearest(key, known)}; `digitforge recipes NAME` lists the keys'
     if first["type"] == "missing":
         return f'the key "{key}" is missing'
-    message = first["msg"].removeprefix("Value error, ")
+    message = plain(first["msg"])
     message = message[0].lower() + message[1:]
     given = "" if isinstance(first["input"], dict) else f", not {first['input']!r}"
     return f"{key}: {message}{given}" if key else message

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from digitforge.data import DataSet, data_name
-from digitforge.errors import RunError
-from digitforge.recipe import LENGTHS, Recipe, full_key, load_recipe, recipe_keys
+from digitforge.data import DataSet, catalogue, data_name
+from digitforge.errors import RecipeError, RunError
+from digitforge.files import at_home
+from digitforge.recipe import DEFAULT_RECIPE, LENGTHS, Recipe, full_key, load_recipe, recipe_keys, recipe_names
 from digitforge.runs import RunFolder, SpecialistsFolder
 
 # What leaves a decision to us, which was taken when the run began: here it may fall out otherwise.
@@ -18,6 +21,19 @@ def settings_in_full(settings: Mapping[str, object] | None, data: str | Path | D
     """Settings by their full keys, the name of the data among them where data are given."""
     full = {full_key(key): value for key, value in (settings or {}).items()}
     return full if data is None else full | {"data.name": data.name if isinstance(data, DataSet) else data_name(data)}
+
+
+def asked_recipe(recipe: str | Recipe | None) -> Recipe:
+    """A recipe itself, or the one that a name or a path to a `.toml` file means; None: the default one.
+
+    Raises RecipeError for what is none, and says how to train on it where it is a data set, a folder or a file.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    name = recipe or DEFAULT_RECIPE
+    if name not in recipe_names() and not name.endswith(".toml"):
+        _refuse_data(name)
+    return load_recipe(name)
 
 
 def saved_recipe(folder: RunFolder | SpecialistsFolder | None, resume: bool) -> Recipe | None:
@@ -35,9 +51,9 @@ def asked_anew(
     hash of the data, which is held against theirs.
     """
     if isinstance(recipe, Recipe) or (recipe is not None and recipe.endswith(".toml")):
-        asked, keys = recipe if isinstance(recipe, Recipe) else load_recipe(recipe), tuple(recipe_keys())
+        asked, keys = asked_recipe(recipe), tuple(recipe_keys())
     else:
-        name = load_recipe(recipe).name if recipe else saved.name
+        name = asked_recipe(recipe).name if recipe else saved.name
         asked, keys = saved.model_copy(update={"name": name}), tuple(settings)
     return asked.with_settings(settings), tuple(key for key in keys if key not in (*LENGTHS, "data.sha256"))
 
@@ -59,3 +75,17 @@ def check_goes_on(folder: Path, saved: Recipe, asked: Recipe, keys: Iterable[str
             raise RunError(
                 f"the run in {folder} has {key} = {before}, not {now}; resume it as it is, or choose another --out"
             )
+
+
+def _refuse_data(name: str) -> None:
+    """Raise RecipeError where a word that is no recipe names a data set, a run, a folder or a file."""
+    if name in [entry.name for entry in catalogue()]:
+        raise RecipeError(f'"{name}" is a data set, no recipe: train on it with --data {name}')
+    path, kind, way_on = at_home(name), None, f"train on it with --data {shlex.quote(name)}"
+    with suppress(OSError):  # such as a name that is too long for one
+        kind = "folder" if path.is_dir() else "file" if path.is_file() else None
+        if RunFolder(path).recipe.is_file():
+            kind, own = "run", shlex.quote(str(RunFolder(Path(name)).recipe))
+            way_on = f"go on with it by --out {shlex.quote(name)} --resume, or train anew by its recipe, {own}"
+    if kind is not None:
+        raise RecipeError(f'there is no recipe "{name}", but a {kind} of that name: {way_on}')

@@ -291,12 +291,12 @@ def count_of(path: Path) -> int:
 
 def new_run_folder(out: Path | None, recipe: Recipe) -> RunFolder:
     """A folder for a new run: `out`, which must not exist or be empty, or else `runs/NAME-SEED`, numbered if taken."""
-    return RunFolder(_free_folder(out, f"{recipe.name}-{recipe.training.seed}"))
+    return RunFolder(_free_folder(out, f"{recipe.name}-{recipe.training.seed}", RunFolder))
 
 
 def new_specialists_folder(out: Path | None, recipe: Recipe) -> SpecialistsFolder:
     """A folder for a new job: `out`, or else `runs/NAME-specialists-SEED`, chosen as new_run_folder() does."""
-    return SpecialistsFolder(_free_folder(out, f"{recipe.name}-specialists-{recipe.training.seed}"))
+    return SpecialistsFolder(_free_folder(out, f"{recipe.name}-specialists-{recipe.training.seed}", SpecialistsFolder))
 
 
 def _read_sealed(path: Path) -> Recipe:
@@ -320,17 +320,28 @@ def _counted(folder: Path, suffix: str) -> list[Path]:
     return sorted(paths, key=count_of)
 
 
-def _free_folder(out: Path | None, name: str) -> Path:
-    """`out`, which must not exist or be empty, or else a name in `runs`, numbered if taken."""
+def _free_folder(out: Path | None, name: str, kind: type[RunFolder] | type[SpecialistsFolder]) -> Path:
+    """`out`, which must not exist or be empty, or else a name in `runs`, numbered if taken.
+
+    kind: what it is to hold, which can go on where it is there already.
+    """
     if out is not None:
         if is_taken(out):
-            raise RunError(f"{out} exists already; add --resume to go on with the run in it, or choose another --out")
+            raise RunError(_taken(out, kind))
         return out
     plain = Path("runs") / name
     candidate, number = plain, 2
     while candidate.exists():
         candidate, number = plain.with_name(f"{plain.name}-{number}"), number + 1
     return candidate
+
+
+def _taken(out: Path, kind: type[RunFolder] | type[SpecialistsFolder]) -> str:
+    """What is wrong with a place where something is, and the way on."""
+    if kind(out).recipe.is_file():
+        what = "run" if kind is RunFolder else "job"
+        return f"{out} holds a {what} already; add --resume to go on with it, or choose another --out"
+    return f"{out} {'holds other files' if out.is_dir() else 'is a file'}; choose another --out"
 
 
 def _write_hashes(folder: Path, hashes: Path) -> None:

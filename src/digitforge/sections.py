@@ -218,6 +218,6 @@ class Record(Section):
 class Compute(Section):
     """What a run computes with; resolved when it starts, since it decides the last bits."""
 
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda|mps)$")
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["auto", "bf16", "32"] = "auto"  # auto: bf16 where the processor multiplies it natively
     threads: int = Field(default=0, ge=0)  # threads a process; 0: one a core

@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from digitforge.card import MAX_LABELS, Card, CardData
 from digitforge.errors import ModelError
 from digitforge.files import sha256_of, write_whole
-from digitforge.onnx_file import MAX_BYTES, OnnxFile, Port, open_onnx, read_onnx
+from digitforge.onnx_file import MAX_BYTES, WAY_ON, OnnxFile, Port, open_onnx, read_onnx
 
 CARD_NAME = "card.json"
 MEMBERS = "members"  # the key of the card's table under which each member's hash stands, by label
 MAX_CARD_BYTES = 4 * 1024**2  # a card with the most and longest names has a tenth
 _MAGIC = b"PK\x03\x04"  # what every zip that holds something begins with, and no ONNX file
 _ZIP, _ONNX = ".zip", ".onnx"  # what files of the two kinds are called; other names may hold either
+_ARRAY = ".npy"  # how the names of what is in an .npz end
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 # The last bytes of a zip without a comment (APPNOTE 4.3.16): signature, disk numbers, entries here and in all, the size
@@ -267,7 +268,9 @@ def _read(archive: zipfile.ZipFile, name: str, most: int, path: Path) -> bytes:
             raise ModelError(f"{path} holds {name} of {entry.file_size:,} bytes, more than the {most:,} it may have")
         return archive.read(entry)
     except KeyError:
-        raise ModelError(f"{path} is a zip without {name}, so no set of specialists; give another file") from None
+        if any(each.endswith(_ARRAY) for each in archive.namelist()):
+            raise ModelError(f"{path} holds arrays, such as images, and no model; {WAY_ON}") from None
+        raise ModelError(f"{path} is a zip without {name}, so no set of specialists; {WAY_ON}") from None
     except _DAMAGE as error:
         raise _damaged(path, error) from None
     except OSError as error:

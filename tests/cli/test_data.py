@@ -39,6 +39,23 @@ def test_a_path_is_counted_by_label_with_its_notes(tmp_path: Path, capsys: pytes
     assert "sha256" in out
 
 
+def test_what_is_held_out_is_told_once_and_so_is_that_nothing_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "own.npz", images=np.zeros((10, 28, 28), np.uint8), labels=np.zeros(10, int))
+    assert main(["data", str(tmp_path / "own.npz")]) == 0
+    first, second, third, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith("own.npz: 9 training images of 28x28x1 (0: 9, ")
+    assert second.startswith("1 test image of 28x28x1 (0: 1, ")
+    assert third == "no test part of its own: a fixed tenth (1 image) is held out"
+    np.savez(tmp_path / "tiny.npz", images=np.zeros((6, 28, 28), np.uint8), labels=np.arange(6) % 2)
+    assert main(["data", str(tmp_path / "tiny.npz")]) == 0
+    assert capsys.readouterr().out.splitlines()[1:3] == [
+        "no test part",
+        "6 images: too few to hold out a tenth as a test part",
+    ]
+
+
 def test_many_labels_are_counted_by_their_range(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = np.concatenate([np.repeat(np.arange(300), 10), np.zeros(10, int)])
     np.savez(tmp_path / "own.npz", images=np.zeros((3010, 28, 28), np.uint8), labels=labels)

@@ -229,7 +229,7 @@ def test_a_model_that_cannot_be_measured_takes_no_other_ones_figures_along(
 
 def test_what_was_done_to_the_images_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "told.onnx", "told.onnx", "--count", "60", "--data", "own.npz"]) == 0
-    assert capsys.readouterr().err.count("no test part: a fixed tenth") == 1
+    assert capsys.readouterr().err.count("no test part of its own: a fixed tenth") == 1
 
 
 def test_a_judge_that_fails_takes_no_figures_along(

@@ -59,11 +59,12 @@ def test_the_options_become_settings_of_every_specialist(
     ("words", "told"),
     [
         ("nothing-such", 'no recipe "nothing-such"'),
+        ("full", 'no recipe "full", but a folder of that name: train on it with --data full'),
         ("--budget 60s --images 5", "one length"),
         ("--workers 0", "at least one worker"),
         ("--resume", "name its folder with --out"),
         ("--data mnist-5k --digits 12", 'no label "12"'),
-        ("--data mnist-5k --out full", "exists already; add --resume"),
+        ("--data mnist-5k --out full", "full holds other files; choose another --out"),
         ("--data mnist-5k --out full --resume", r"no job of specialists: it holds no specialists\.toml"),
     ],
 )

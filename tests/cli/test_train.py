@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from digitforge.classifier import Classifier
 from digitforge.cli import main
-from digitforge.cli.train import chosen_settings, parse_budget, summary
+from digitforge.cli.train import chosen_settings, parse_budget, report, summary
 from digitforge.errors import RecipeError, UserError
 from digitforge.recipe import Recipe, load_recipe, parse_recipe
+from digitforge.runs import RunFolder
 from digitforge.training.compute import resolve_compute
+from tiny_models import HASH, card_table, write_classifier, write_model
+from tiny_runs import tiny_digits, write_npz
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -102,6 +106,14 @@ def test_a_dry_run_prints_a_recipe_that_loads_back_and_writes_nothing(
     assert list(folder.iterdir()) == []
 
 
+def test_a_dry_run_of_what_cannot_be_trained_prints_no_recipe(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_npz(folder / "own.npz", tiny_digits(40, side=28))
+    assert main(["train", "--data", "own.npz", "--digits", "11", "--dry-run"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert 'there is no label "11" in this data set' in err
+
+
 def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "express", "--seed", "3", "--dry-run"]) == 0
     Path("own.toml").write_text(capfd.readouterr().out)
@@ -113,8 +125,10 @@ def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.Captu
     [
         ("nothing-such", 'no recipe "nothing-such".*the recipes are express'),
         ("expres", 'did you mean "express"'),
-        ("nowhere.toml", r"cannot read the recipe nowhere\.toml"),
-        ("--set batchsize=3", 'no recipe has a key "batchsize"; did you mean "training.batch_size"'),
+        ("mnist --dry-run", '"mnist" is a data set, no recipe: train on it with --data mnist'),
+        ("full", 'no recipe "full", but a folder of that name: train on it with --data full'),
+        ("nowhere.toml", r"cannot read the recipe nowhere\.toml: .*`digitforge recipes` lists them"),
+        ("--set batchsize=3", 'no recipe has a key "batchsize" .did you mean "training.batch_size"'),
         ("--set rate=1", "ambiguous"),
         ("--set seed", "write KEY=VALUE"),
         ("--set batch_size=0", r"training\.batch_size.*greater than 0"),
@@ -124,6 +138,7 @@ def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.Captu
         ("--set tick=often", "is no interval"),
         ("--data nothing-such", "no data set 'nothing-such'.*mnist-5k"),
         ("--data ./nowhere", "nowhere"),
+        ("--data nothing-such --dry-run", "no data set 'nothing-such'"),
         ("--data mnist-5k --digits 12", 'no label "12".*it has 0, 1'),
         ("--data mnist-5k --set data.count=6000", "6,000 images, and there are 5,000; set data.count"),
         ("--budget 0", "above zero"),
@@ -138,11 +153,11 @@ def test_a_printed_recipe_is_a_recipe_to_train(folder: Path, capfd: pytest.Captu
         ("--seed -1", r"training\.seed"),
         ("--seed 4294967296", r"training\.seed"),
         ("--seed 1 --set seed=2", "given twice"),
-        ("--device tpu", r"compute\.device"),
-        ("--precision 16", "precision"),
+        ("--device tpu", "'--device': 'tpu' is not one of 'auto', 'cpu', 'cuda', 'mps'"),
+        ("--precision 16", "'--precision': '16' is not one of 'auto', 'bf16', '32'"),
         ("--resume", "name its folder with --out"),
-        ("--data mnist-5k --out full", "exists already; add --resume"),
-        ("--data mnist-5k --out full/taken", "exists already"),
+        ("--data mnist-5k --out full", "full holds other files; choose another --out"),
+        ("--data mnist-5k --out full/taken", "full/taken is a file; choose another --out"),
         ("--data mnist-5k --out full --resume", r"is no run folder: it holds no recipe\.toml"),
         ("--data mnist-5k --images 32 --out full/taken/run", "cannot make the folder"),
         ("--data mnist-5k --images 32 --out /proc/run", "cannot make the folder /proc/run"),
@@ -175,6 +190,48 @@ def test_without_the_extra_the_command_says_what_to_install(
     assert list(folder.iterdir()) == []
 
 
+CLASSES = ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data": {"name": "own", "sha256": HASH, "count": 1}}, "no figures: they are held against 2 training images"),
+        ({}, "no figures: tiny-data is gone or holds other images now; once it is back, digitforge evaluate run takes"),
+        (
+            {"names": CLASSES, "frequencies": [5, 5]},
+            "no figures yet: digitforge evaluate run trains a classifier on these images first",
+        ),
+        ({"shape": [1, 32, 32]}, "no figures yet: digitforge evaluate run trains a classifier on these images first"),
+        (
+            {"names": ["all"], "frequencies": [9]},
+            "no figures: they come from a classifier, which learns from images of two labels or more",
+        ),
+    ],
+)
+def test_the_end_of_a_run_without_figures_says_why(
+    folder: Path, capfd: pytest.CaptureFixture[str], changes: dict[str, Any], said: str
+) -> None:
+    card = card_table(**changes)
+    run = RunFolder(Path("run"))
+    run.path.mkdir()
+    write_model(run.model, card=card, shape=tuple(card["shape"]))
+    report(run)
+    assert capfd.readouterr().out.startswith(f"run: 6,400 images\n  {said}")
+
+
+def test_a_classifier_that_is_trained_already_is_not_announced(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(Path("run"))
+    run.path.mkdir()
+    write_model(run.model, card=card_table(names=CLASSES, frequencies=[5, 5]))
+    own = Classifier.load(write_classifier(folder / "own.onnx", names=[*CLASSES, *"23456789"]))
+    monkeypatch.setattr("digitforge.classifier.cached_classifier", lambda data_sha256: own)
+    report(run)
+    assert "\n  no figures yet: digitforge evaluate run takes them\n" in capfd.readouterr().out
+
+
 def test_figures_are_told_with_their_counts_and_the_floor() -> None:
     figures = {
         "frechet": {"value": 1.25, "n": 10_000, "reference_n": 60_000},
@@ -193,7 +250,6 @@ def test_figures_are_told_with_their_counts_and_the_floor() -> None:
     assert summary(figures | {"floor": None, "ratio": None, "accuracy": None}) == [
         "Frechet distance 1.250 (n = 10,000 against 60,000 real)"
     ]
-    assert summary({})[0].startswith("no figures")
     few, many = ({"histogram": {"modes": 9, "modes_in_data": count}} for count in (10, 1000))
     assert summary(figures | few) == summary(figures)
     assert summary(figures | many) == [*summary(figures), "labels drawn: 9 of 1,000"]

@@ -192,7 +192,7 @@ def test_a_tenth_of_each_label_is_held_out_and_nothing_is_lost() -> None:
     assert data.test is not None
     assert data.test.counts.tolist() == [5] * 10
     assert sorted(places(data.train) + places(data.test)) == list(range(500))
-    assert data.notes == ("no test part: a fixed tenth (50 images) is held out",)
+    assert data.notes == ("no test part of its own: a fixed tenth (50 images) is held out",)
 
 
 def test_images_keep_their_labels_where_they_move_up_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,11 +223,18 @@ def test_labels_of_one_image_each_leave_nothing_to_hold_out() -> None:
     data = hold_out(numbered(np.arange(20)))
     assert data.test is None
     assert len(data.train) == 20
-    assert data.notes == ("no test part: of 20 images 0 have another of their label, too few to hold out a tenth",)
+    assert data.notes == ("too few images share a label to hold out a tenth as a test part",)
 
 
-def test_too_few_images_are_all_trained_on() -> None:
-    data = hold_out(numbered(np.arange(9)))
+@pytest.mark.parametrize(("count", "words"), [(1, "1 image"), (9, "9 images")])
+def test_too_few_images_are_all_trained_on(count: int, words: str) -> None:
+    data = hold_out(numbered(np.arange(count) % 2))
     assert data.test is None
-    assert len(data.train) == 9
-    assert "too few to hold out" in data.notes[0]
+    assert len(data.train) == count
+    assert data.notes == (f"{words}: too few to hold out a tenth as a test part",)
+
+
+def test_one_image_is_held_out_of_ten() -> None:
+    assert hold_out(numbered(np.zeros(10, int))).notes == (
+        "no test part of its own: a fixed tenth (1 image) is held out",
+    )

@@ -279,7 +279,7 @@ def test_a_job_does_not_go_on_with_other_images(shop: Path, tmp_path: Path) -> N
     [
         ({"workers": 0}, UserError, "at least one worker, not 0"),
         ({"resume": True, "out": None}, RunError, "name its folder with --out"),
-        ({"out": "full"}, RunError, "full exists already; add --resume"),
+        ({"out": "full"}, RunError, "full holds other files; choose another --out"),
         ({"out": "full", "resume": True}, RunError, "full is no job of specialists: it holds no specialists.toml"),
         ({"settings": {"data.digits": "3,x"}}, DataError, 'no label "x"'),
         ({"recipe": "nothing-such"}, RecipeError, "no recipe"),

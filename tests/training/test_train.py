@@ -604,7 +604,7 @@ def test_a_lengthened_run_that_was_stopped_is_not_taken_for_finished(light_end: 
 def test_a_folder_that_is_taken_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
     (tmp_path / "thing").touch()
     listener = Listener()
-    with pytest.raises(RunError, match="exists already"):
+    with pytest.raises(RunError, match="holds other files; choose another --out"):
         short(tmp_path, observers=[listener])
     assert listener.ticks == []
     assert [path.name for path in tmp_path.iterdir()] == ["thing"]

@@ -25,7 +25,7 @@ from digitforge.cli.specialists import specialists
 from digitforge.cli.studio import studio
 from digitforge.cli.study import study
 from digitforge.cli.train import train
-from digitforge.errors import DigitforgeError, UserError, in_a_line, printable
+from digitforge.errors import DigitforgeError, UserError, in_a_line, plain, printable
 
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 FAILED = 1
@@ -106,7 +106,7 @@ def _explain(error: Exception) -> int:
     if isinstance(error, DigitforgeError):
         return _say(str(error), error.exit_code)
     if isinstance(error, typer.TyperException):
-        message = error.format_message().rstrip(".") or "it takes one of its commands"
+        message = plain(error.format_message()).rstrip(".") or "it takes one of its commands"
         command = getattr(getattr(error, "ctx", None), "command_path", "digitforge")
         return _say(f"{message[:1].lower()}{message[1:]} (see `{command} --help`)", error.exit_code)
     if isinstance(error, typer.Abort):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitforge.cli.train import Precision, need_training, parse_budget
+from digitforge.cli.train import DeviceName, Precision, parse_budget
+from digitforge.training import need_training
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +31,7 @@ _FORMS = {  # how a value is written, by its unit
 def bench(
     budget: Annotated[str, typer.Option(help="Time in training steps of the run at the end, such as 60s.")] = "60s",
     seed: Annotated[int, typer.Option(help="Seed of the run at the end.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[DeviceName, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     precision: Annotated[Precision, typer.Option(help="auto, bf16 or 32 (plain float32).")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

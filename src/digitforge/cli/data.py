@@ -73,7 +73,8 @@ def _describe(loaded: DataSet) -> list[str]:
 
 def _counts(part: str, digits: Digits) -> str:
     channels, height, width = digits.shape
-    return f"{len(digits):,} {part} images of {height}x{width}x{channels} ({_by_label(digits)})"
+    images = "image" if len(digits) == 1 else "images"
+    return f"{len(digits):,} {part} {images} of {height}x{width}x{channels} ({_by_label(digits)})"
 
 
 def _by_label(digits: Digits) -> str:

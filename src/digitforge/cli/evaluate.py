@@ -148,7 +148,7 @@ def _check_judges(forges: list[Forge], tstr: bool, inception: bool) -> None:
     """Refuse what judges that learn cannot judge, before anything is measured."""
     if not (tstr or inception):
         return
-    from digitforge.cli.train import need_training
+    from digitforge.training import need_training
 
     need_training()
     if tstr:

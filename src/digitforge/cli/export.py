@@ -28,9 +28,9 @@ def export(
 ) -> None:
     """Make a model file of a run's snapshot: the model as it was after so many images."""
     from digitforge.cli.display import as_word, download_progress
-    from digitforge.cli.train import need_training
     from digitforge.places import free_path, write_file
     from digitforge.runs import RunFolder, count_of
+    from digitforge.training import need_training
 
     need_training()
     from digitforge.training.export import export as export_snapshot

@@ -17,11 +17,11 @@ from digitforge.cli.train import (
     Seed,
     Settings,
     chosen_settings,
-    need_training,
     parse_budget,
     report,
 )
 from digitforge.files import at_home
+from digitforge.training import need_training
 
 if TYPE_CHECKING:
     from digitforge.studies.worker import Message

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitforge.cli.specialists import JobDisplay
-from digitforge.cli.train import need_training
 from digitforge.errors import UserError
 from digitforge.files import at_home
+from digitforge.training import need_training
 
 if TYPE_CHECKING:
     from digitforge.studies.study import How, Outcome

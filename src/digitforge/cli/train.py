@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from digitforge.errors import RecipeError, UserError, need
+from digitforge.errors import RecipeError, UserError
 from digitforge.files import at_home
-from digitforge.report import NEEDED
+from digitforge.training import need_training
 
 if TYPE_CHECKING:
+    from digitforge.forge import Forge
     from digitforge.runs import RunFolder, SpecialistsFolder
 
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "bf16", "32"]
 # What `specialists` takes too.
 RecipeName = Annotated[str | None, typer.Argument(help="A recipe's name or .toml file.", show_default="express")]
@@ -32,7 +34,7 @@ Settings = Annotated[
         help="Change a setting of the recipe, such as training.batch_size=64; may be given again.",
     ),
 ]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="the recipe's")]
+Device = Annotated[DeviceName | None, typer.Option(help="auto, cpu, cuda or mps.", show_default="the recipe's")]
 ChosenPrecision = Annotated[
     Precision | None, typer.Option(help="auto, bf16 or 32 (plain float32).", show_default="the recipe's")
 ]
@@ -144,12 +146,6 @@ def chosen_settings(
     return settings
 
 
-def need_training() -> None:
-    """Raise UserError where the extra `train` is not installed."""
-    needed = ("torch", "lightning_fabric", "filelock", "safetensors", "onnx", "onnxscript", "tensorboard", "scipy")
-    need([*needed, *NEEDED], "training needs", "train")
-
-
 def report(folder: RunFolder | SpecialistsFolder) -> None:
     """Say what a finished run, or job, reached and where it lies."""
     from digitforge.cli.display import as_word
@@ -158,7 +154,8 @@ def report(folder: RunFolder | SpecialistsFolder) -> None:
     forge = Forge.load(folder.model)
     card = forge.card
     typer.echo(f"{folder.path}: {card.images:,} images")
-    for line in summary(dict(card.figures)):
+    lines = summary(dict(card.figures)) if card.figures else [why_no_figures(forge, folder.path)]
+    for line in lines:
         typer.echo(f"  {line}")
     typer.echo(f"  sheet   {folder.final_sheet}")
     typer.echo(f"  model   {folder.model}")
@@ -167,12 +164,29 @@ def report(folder: RunFolder | SpecialistsFolder) -> None:
     typer.echo(f"next: {shlex.join(['digitforge', 'generate', as_word(folder.path), *wanted])}")
 
 
+def why_no_figures(forge: Forge, path: Path) -> str:
+    """Why the model of the run, or job, at a path came to its end without figures, and the way to them."""
+    from digitforge.classifier import classifier_for
+    from digitforge.cli.display import as_word
+    from digitforge.metrics.frechet import LEAST
+
+    card = forge.card
+    evaluate = shlex.join(["digitforge", "evaluate", as_word(path)])
+    if card.data.count < LEAST:
+        return f"no figures: they are held against {LEAST} training images or more; train on more"
+    if classifier_for(card.shape, forge.names, all_names=card.names) is not None:
+        return f"no figures: {card.data.name} is gone or holds other images now; once it is back, {evaluate} takes them"
+    if len(card.names) == 1:
+        return "no figures: they come from a classifier, which learns from images of two labels or more"
+    if forge.classifier is not None:
+        return f"no figures yet: {evaluate} takes them"
+    return f"no figures yet: {evaluate} trains a classifier on these images first"
+
+
 def summary(figures: dict[str, Any]) -> list[str]:
-    """The key figures of a model in words."""
+    """The key figures of a model that has them, in words."""
     from digitforge.data.digits import FEW_LABELS
 
-    if not figures:
-        return ["no figures: the pinned classifier does not read these images, or their data set cannot be read again"]
     frechet, floor, ratio, accuracy = (figures[key] for key in ("frechet", "floor", "ratio", "accuracy"))
     notes = figures.get("notes", [])
     lines = [f"Frechet distance {frechet['value']:.3f} (n = {frechet['n']:,} against {frechet['reference_n']:,} real)"]
@@ -190,18 +204,22 @@ def summary(figures: dict[str, Any]) -> list[str]:
 
 
 def _show_recipe(recipe: str | None, settings: dict[str, object]) -> None:
-    """Print the resolved recipe, and as comments to it what it would take, if its data are here."""
+    """Print the resolved recipe, and as comments to it what it would take, if its data are here.
+
+    What cannot be trained raises before anything is printed.
+    """
     from digitforge.data import is_at_hand, load_data
-    from digitforge.recipe import DEFAULT_RECIPE, load_recipe
+    from digitforge.resuming import asked_recipe
     from digitforge.training.compute import resolve_compute
     from digitforge.training.forecast import forecast
 
-    asked = load_recipe(recipe or DEFAULT_RECIPE).with_settings(settings)
-    typer.echo(asked.model_copy(update={"compute": resolve_compute(asked.compute)}).to_toml())
+    asked = asked_recipe(recipe).with_settings(settings)
+    resolved = asked.model_copy(update={"compute": resolve_compute(asked.compute)})
     if is_at_hand(asked.data.name):
         data_set = load_data(asked.data.name)
         comments = [*data_set.notes, *forecast(asked, data_set).sentences()]
     else:
         comments = [f"how long it takes is told once the data are here: digitforge data {asked.data.name}"]
+    typer.echo(resolved.to_toml())
     for comment in comments:
         typer.echo(f"# {comment}")

@@ -101,15 +101,18 @@ def hold_out(data: DataSet) -> DataSet:
     shuffled = np.random.default_rng(HELD_OUT_SEED).permutation(count)
     shuffled = shuffled[data.train.counts[labels[shuffled]] > 1]
     if len(shuffled) < HELD_OUT_EVERY:
-        few = f"of {count:,} images {len(shuffled)} have another of their label"
-        note = f"no test part: {few}, too few to hold out a tenth"
-        return DataSet(data.name, data.train, None, (*data.notes, note))
+        few = "too few images share a label" if count >= HELD_OUT_EVERY else f"{_images(count)}: too few"
+        return DataSet(data.name, data.train, None, (*data.notes, f"{few} to hold out a tenth as a test part"))
     by_label = shuffled[np.argsort(labels[shuffled], kind="stable")]
     held_out = np.sort(by_label[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
     kept = np.setdiff1d(np.arange(count), held_out)
-    note = f"no test part: a fixed tenth ({len(held_out):,} images) is held out"
+    note = f"no test part of its own: a fixed tenth ({_images(len(held_out))}) is held out"
     test = data.train.take(held_out)
     return DataSet(data.name, _moved_up(data.train, kept), test, (*data.notes, note))
+
+
+def _images(count: int) -> str:
+    return f"{count:,} {'image' if count == 1 else 'images'}"
 
 
 def _moved_up(digits: Digits, kept: NDArray[np.int64]) -> Digits:

@@ -15,8 +15,15 @@ from digitforge.forge import Forge
 from digitforge.holding import held
 from digitforge.metrics.evaluate import evaluate
 from digitforge.onnx_file import available_cores, open_onnx
-from digitforge.recipe import DEFAULT_RECIPE, Recipe, load_recipe
-from digitforge.resuming import asked_anew, check_goes_on, new_place_of_data, saved_recipe, settings_in_full
+from digitforge.recipe import Recipe
+from digitforge.resuming import (
+    asked_anew,
+    asked_recipe,
+    check_goes_on,
+    new_place_of_data,
+    saved_recipe,
+    settings_in_full,
+)
 from digitforge.runs import RunFolder, SpecialistsFolder, is_taken, new_specialists_folder
 from digitforge.sections import Compute
 from digitforge.set_file import set_card, write_set
@@ -104,8 +111,7 @@ def ask(
     Data that have moved go by their new name, as their hash tells whether they are the same.
     """
     if saved is None:
-        base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
-        return base.with_settings(settings)
+        return asked_recipe(recipe).with_settings(settings)
     assert folder is not None
     asked, keys = asked_anew(saved, recipe, settings)
     new_place = new_place_of_data(saved, settings)

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from digitforge.errors import DigitforgeError, UserError, in_a_line
+from digitforge.errors import DigitforgeError, UserError, in_a_line, plain
 from digitforge.studio.bounds import MAX_BODY
 from digitforge.studio.desk import BusyError, Desk
 from digitforge.studio.guard import HEADERS, LOOPBACK, Guard
@@ -86,5 +86,5 @@ async def _say_bound(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = [str(part) for part in first["loc"] if part not in ("query", "body", "path")]
-    message = str(first["msg"])
+    message = plain(str(first["msg"]))
     return JSONResponse({"error": f"{'.'.join(where) or 'what was sent'}: {message[:1].lower()}{message[1:]}"}, 422)

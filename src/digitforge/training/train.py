@@ -13,8 +13,15 @@ from digitforge.data import DataSet, Progress, load_data
 from digitforge.errors import OutputError, RecipeError, RunError, WriteError
 from digitforge.files import unwritable, write_whole
 from digitforge.holding import held
-from digitforge.recipe import DEFAULT_RECIPE, Recipe, load_recipe
-from digitforge.resuming import asked_anew, check_goes_on, new_place_of_data, saved_recipe, settings_in_full
+from digitforge.recipe import Recipe
+from digitforge.resuming import (
+    asked_anew,
+    asked_recipe,
+    check_goes_on,
+    new_place_of_data,
+    saved_recipe,
+    settings_in_full,
+)
 from digitforge.runs import RunFolder, count_of, is_taken, new_run_folder
 from digitforge.sections import Interval
 from digitforge.sheets import png_bytes
@@ -84,8 +91,7 @@ def ask(
     Data that have moved go by their new name, as their hash tells whether they are the same.
     """
     if saved is None:
-        base = recipe if isinstance(recipe, Recipe) else load_recipe(recipe or DEFAULT_RECIPE)
-        return base.with_settings(settings)
+        return asked_recipe(recipe).with_settings(settings)
     assert folder is not None
     asked, keys = asked_anew(saved, recipe, settings)
     new_place = new_place_of_data(saved, settings)
