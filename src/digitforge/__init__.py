@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from digitforge.data import load_digits
     from digitforge.forge import Forge
-    from digitforge.metrics.evaluate import evaluate
+    from digitforge.metrics.evaluate import evaluate, evaluate_images
     from digitforge.recipe import load_recipe
     from digitforge.training.train import train
 
     __version__: str
 
-__all__ = ["Forge", "__version__", "evaluate", "load_digits", "load_recipe", "train"]
+__all__ = ["Forge", "__version__", "evaluate", "evaluate_images", "load_digits", "load_recipe", "train"]
 
 # Where each name lives; it is imported when it is first used, so that generating never waits for torch.
 _HOMES = {
     "Forge": "digitforge.forge",
     "evaluate": "digitforge.metrics.evaluate",
+    "evaluate_images": "digitforge.metrics.evaluate",
     "load_digits": "digitforge.data",
     "load_recipe": "digitforge.recipe",
     "train": "digitforge.training.train",

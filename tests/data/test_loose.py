@@ -49,6 +49,8 @@ def test_grey_images_in_three_channels_are_grey(tmp_path: Path) -> None:
 
 def test_an_npz_has_labels_or_none(tmp_path: Path) -> None:
     np.savez(tmp_path / "bare.npz", images=IMAGES)
+    np.savez(tmp_path / "unknown.npz", images=IMAGES, labels=np.full(40, -1))
+    assert read_images(tmp_path / "unknown.npz").labels is None
     np.savez(
         tmp_path / "told.npz", images=IMAGES[:30], labels=LABELS[:30], test_images=IMAGES[30:], test_labels=LABELS[30:]
     )

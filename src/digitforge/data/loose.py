@@ -18,6 +18,9 @@ from digitforge.errors import DataError
 from digitforge.files import at_home
 
 
+_UNKNOWN = ("", "-1")  # labels of images without any: by a reader, and as `generate` writes them into an .npz
+
+
 @dataclass(frozen=True)
 class LooseImages:
     """Images of one size, with or without labels.
@@ -87,7 +90,7 @@ def read_images(path: str | Path) -> LooseImages:
         raise DataError(f"{path} holds a training and a test part of other sizes or kinds; give them one by one")
     images = np.concatenate([part.images for part in parts]) if len(parts) > 1 else parts[0].images
     labels: NDArray[Any] = np.concatenate([part.labels.astype(str) for part in parts])
-    return LooseImages(images, labels if (labels != "").any() else None, str(path))
+    return LooseImages(images, None if np.isin(labels, _UNKNOWN).all() else labels, str(path))
 
 
 def _parts(path: Path) -> list[RawPart]:
