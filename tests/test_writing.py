@@ -72,6 +72,28 @@ def test_equal_digits_give_equal_npz_files(tmp_path: Path) -> None:
     assert len(hashes) == 1
 
 
+@pytest.mark.parametrize("names", [("zebra", "T-shirt/top", "night city"), ("000", "001"), ("3", "5"), ("é" * 64, "日本")])
+def test_an_npz_brings_back_the_names_of_its_labels(tmp_path: Path, names: tuple[str, ...]) -> None:
+    labels = np.arange(24) % len(names)
+    digits = Digits(some_digits(24).images, labels, names)
+    save(tmp_path / "x.npz", digits)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
+        assert arrays["names"].tolist() == list(names)
+        assert arrays["labels"].tolist() == labels.tolist()
+    data = read_path(tmp_path / "x.npz")
+    assert data.test is not None
+    called = {image.tobytes(): names[label] for image, label in zip(digits.images, labels, strict=True)}
+    for part in (data.train, data.test):
+        assert [part.names[label] for label in part.labels] == [called[image.tobytes()] for image in part.images]
+
+
+def test_labels_that_are_their_own_names_need_none_beside(tmp_path: Path) -> None:
+    for number, names in enumerate([DIGIT_NAMES, tuple(map(str, range(12))), UNLABELLED]):
+        save(tmp_path / f"{number}.npz", some_digits(4, names=names))
+        with np.load(tmp_path / f"{number}.npz") as arrays:
+            assert set(arrays) == {"images", "labels", "seed"}
+
+
 @pytest.mark.parametrize("name", ["x.npz", "x.mat", "x-images-idx3-ubyte", "x-images-idx3-ubyte.gz"])
 def test_what_is_written_can_be_trained_on(tmp_path: Path, name: str) -> None:
     digits = some_digits(50)

@@ -132,7 +132,8 @@ def _check_npz(order: Order) -> None:
 def _write_npz(order: Order, parts: Iterable[Digits]) -> list[Path]:
     """`images` uint8 [N, H, W] or [N, H, W, 3], `labels` int64 [N] (-1 where nobody told or read one), `seed` int64.
 
-    The images go straight to the file; equal digits give equal bytes.
+    Where the labels are not their own names, `names` [K] holds those of 0 to K - 1, in unicode. The images go straight
+    to the file; equal digits give equal bytes.
     """
     channels, *side = order.shape
     sizes = (*side,) if channels == 1 else (*side, channels)
@@ -143,7 +144,10 @@ def _write_npz(order: Order, parts: Iterable[Digits]) -> list[Path]:
                 member.write(_channels_last(digits.images).tobytes())
                 unknown = digits.names == UNLABELLED
                 labels.append(np.full(len(digits), -1, np.int64) if unknown else digits.labels)
-        for name, array in (("labels", np.concatenate(labels)), ("seed", np.asarray(order.seed, np.int64))):
+        rest: dict[str, NDArray[Any]] = {"labels": np.concatenate(labels), "seed": np.asarray(order.seed, np.int64)}
+        if numbering(order.names):
+            rest["names"] = np.asarray(order.names)
+        for name, array in rest.items():
             with _member(archive, name, array.dtype, array.shape) as member:
                 member.write(array.tobytes())
     return [order.path]

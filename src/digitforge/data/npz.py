@@ -1,4 +1,4 @@
-"""NumPy archives: `images` and `labels` (and `test_images`, `test_labels`) out of an .npz, never unpickled."""
+"""NumPy archives: `images` and `labels` (and `names`, `test_images`, `test_labels`) of an .npz, never unpickled."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from digitforge.data.digits import MAX_NAME, is_name
 from digitforge.data.raw import MAX_BYTES, RawPart, channels_first
 from digitforge.data.unpacked import most_unpacked
 from digitforge.errors import DataError
@@ -32,6 +33,8 @@ DAMAGE = (
     ValueError,
 )
 LAYOUT = "images uint8 [N, H, W], [N, H, W, 3] or [N, C, H, W] and labels [N], integers or strings"
+NAMES_LAYOUT = f"the names of the labels from 0 on, each once, in 1 to {MAX_NAME} printable characters of unicode"
+MAX_NAMES_BYTES = 16 * 1024**2  # 65,536 names of the greatest length
 
 
 def read_npz(path: Path) -> tuple[RawPart, RawPart | None]:
@@ -54,12 +57,31 @@ def read_npz(path: Path) -> tuple[RawPart, RawPart | None]:
 def _read_part(archive: zipfile.ZipFile, path: Path, prefix: str) -> RawPart:
     images = _read_array(archive, path, f"{prefix}images")
     labels = _read_array(archive, path, f"{prefix}labels")
+    names = _read_names(archive, path) if labels.dtype.kind in "iu" else ()
     where = f"{path} ({prefix}images)"
     if images.dtype != np.uint8:
         raise DataError(f"{where} holds {images.dtype}; expected uint8, 0 (no ink) to 255 (full ink)")
     if labels.dtype.kind not in "iuU" or labels.ndim != 1:
         raise DataError(f"{path} ({prefix}labels) holds {labels.dtype} {list(labels.shape)}; expected {LAYOUT}")
-    return RawPart(channels_first(images, where), labels, where)
+    if names and labels.size and not 0 <= labels.min() <= labels.max() < len(names):
+        raise DataError(
+            f"{path} ({prefix}labels) holds {labels.min()} to {labels.max()}, and `names` names 0 to {len(names) - 1}; "
+            "make them fit, or leave `names` out"
+        )
+    return RawPart(channels_first(images, where), labels, where, names=names)
+
+
+def _read_names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
+    """What the archive calls the labels from 0 on; none where it has no `names`."""
+    if "names.npy" not in archive.namelist():
+        return ()
+    if (size := archive.getinfo("names.npy").file_size) > MAX_NAMES_BYTES:
+        raise DataError(f"{path} (names) takes {size:,} bytes; expected {NAMES_LAYOUT}, within {MAX_NAMES_BYTES:,}")
+    found = _read_array(archive, path, "names")
+    names = tuple(found.tolist()) if found.dtype.kind == "U" and found.ndim == 1 else ()
+    if not names or not all(map(is_name, names)) or len(set(names)) < len(names):
+        raise DataError(f"{path} (names) holds {found.dtype} {list(found.shape)}; expected {NAMES_LAYOUT}")
+    return names
 
 
 def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[Any]:
