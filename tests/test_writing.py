@@ -72,7 +72,9 @@ def test_equal_digits_give_equal_npz_files(tmp_path: Path) -> None:
     assert len(hashes) == 1
 
 
-@pytest.mark.parametrize("names", [("zebra", "T-shirt/top", "night city"), ("000", "001"), ("3", "5"), ("é" * 64, "日本")])
+@pytest.mark.parametrize(
+    "names", [("zebra", "T-shirt/top", "night city"), ("000", "001"), ("3", "5"), ("é" * 64, "日本")]
+)
 def test_an_npz_brings_back_the_names_of_its_labels(tmp_path: Path, names: tuple[str, ...]) -> None:
     labels = np.arange(24) % len(names)
     digits = Digits(some_digits(24).images, labels, names)

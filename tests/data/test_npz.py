@@ -58,7 +58,9 @@ NAMES = np.asarray(["zebra", "T-shirt/top", "ant"])
 @pytest.mark.parametrize("kind", [np.int64, np.uint8, np.uint64])
 def test_labels_are_called_what_the_file_calls_them_and_keep_their_numbers(tmp_path: Path, kind: type) -> None:
     labels = (np.arange(20) % 2 * 2).astype(kind)  # none of them the shirt
-    data = read_path(save(tmp_path, images=GREY, labels=labels, test_images=GREY[:3], test_labels=[1, 2, 0], names=NAMES))
+    data = read_path(
+        save(tmp_path, images=GREY, labels=labels, test_images=GREY[:3], test_labels=[1, 2, 0], names=NAMES)
+    )
     assert data.test is not None
     assert data.train.names == data.test.names == ("zebra", "T-shirt/top", "ant")
     assert data.train.labels.tolist() == [0, 2] * 10
