@@ -250,5 +250,8 @@ def test_image_of_unknown_range_is_refused(tmp_path: Path) -> None:
 
 def test_folder_without_classes_says_how_to_arrange_it(tmp_path: Path) -> None:
     draw(tmp_path / "loose.png")
-    with pytest.raises(DataError, match="one sub-folder of images a class"):
+    with pytest.raises(
+        DataError, match=r"one sub-folder of images a class \(such as cat/a\.png, dog/b\.png\)"
+    ) as caught:
         read_path(tmp_path)
+    assert "without labels put all images into one sub-folder and train express-untold" in str(caught.value)

@@ -67,6 +67,12 @@ def test_labels_are_called_what_the_file_calls_them_and_keep_their_numbers(tmp_p
     assert data.test.labels.tolist() == [1, 2, 0]
 
 
+def test_images_without_labels_are_read_by_the_way_that_their_error_names(tmp_path: Path) -> None:
+    data = read_path(save(tmp_path, images=GREY, labels=np.full(len(GREY), "all")))
+    assert data.train.names == ("all",)
+    assert set(data.train.labels) == {0}
+
+
 def test_names_that_are_digits_make_digits(tmp_path: Path) -> None:
     data = read_path(save(tmp_path, images=GREY[:4], labels=[0, 1, 1, 0], names=["8", "3"]))
     assert data.train.names == tuple("0123456789")
@@ -82,7 +88,11 @@ OBJECTS = np.array([{}] * 20, dtype=object)
 NAMED = {"images": GREY, "labels": np.arange(20) % 2}
 LONE_SURROGATE = np.frombuffer(np.asarray([0xD800, 0x41], "<u4").tobytes(), "<U1")
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "no labels": ({"images": GREY}, "no array 'labels'"),
+    "no labels": (
+        {"images": GREY},
+        r"no array 'labels' .* without labels write labels=np\.full\(N, \"all\"\) and train express-untold",
+    ),
+    "no images": ({"labels": LABELS}, r"no array 'images' .*integers or strings$"),
     "test images alone": ({"images": GREY, "labels": LABELS, "test_images": GREY}, "no array 'test_labels'"),
     "floats": ({"images": GREY / 255, "labels": LABELS}, "holds float64; expected uint8"),
     "float labels": ({"images": GREY, "labels": LABELS * 1.0}, "holds float64"),

@@ -149,7 +149,8 @@ def _survey(folder: Path, classes: dict[Path, _Inside]) -> list[_Picture]:
     if not classes:
         raise DataError(
             f"{folder} holds neither idx files or SVHN's by their usual names nor one sub-folder of images a class "
-            "(such as 0/a.png, 1/b.png); arrange it so, or give an .npz"
+            "(such as cat/a.png, dog/b.png); arrange it so, or give an .npz; without labels put all images into one "
+            "sub-folder and train express-untold"
         )
     return [_survey_picture(path, child.name) for child, inside in classes.items() for path in inside.images]
 

@@ -34,6 +34,7 @@ DAMAGE = (
 )
 LAYOUT = "images uint8 [N, H, W], [N, H, W, 3] or [N, C, H, W] and labels [N], integers or strings"
 NAMES_LAYOUT = f"the names of the labels from 0 on, each once, in 1 to {MAX_NAME} printable characters of unicode"
+_WAYS_ON = {"labels": '; for images without labels write labels=np.full(N, "all") and train express-untold'}
 MAX_NAMES_BYTES = 16 * 1024**2  # 65,536 names of the greatest length
 
 
@@ -89,7 +90,7 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[Any]
     member = f"{name}.npy"
     if member not in archive.namelist():
         found = ", ".join(sorted(archive.namelist())[:8]) or "nothing"
-        raise DataError(f"{path} has no array '{name}' (found {found}); expected {LAYOUT}")
+        raise DataError(f"{path} has no array '{name}' (found {found}); expected {LAYOUT}{_WAYS_ON.get(name, '')}")
     info = archive.getinfo(member)
     with archive.open(info) as stream:
         _check_header(cast(BinaryIO, stream), info, path.stat().st_size, f"{path} ({name})")
