@@ -64,7 +64,8 @@ def test_idx_files_and_folders_are_written_and_named(folder: Path, capsys: pytes
     out = capsys.readouterr().out
     assert out == "x-images-idx3-ubyte and x-labels-idx1-ubyte: 20 images\ndigits: 20 images\n"
     assert sorted(read_idx(Path("x-labels-idx1-ubyte")).tolist()) == sorted([*range(10), *range(10)])
-    assert len(list(Path("digits").iterdir())) == 20
+    assert sorted(path.name for path in Path("digits").iterdir()) == list("0123456789")
+    assert len(list(Path("digits").glob("*/*.png"))) == 20
 
 
 def test_a_filtered_digit_tells_its_yield(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

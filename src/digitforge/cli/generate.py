@@ -33,7 +33,7 @@ def generate(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A .png picture, an .npz or a .mat file, NAME.idx, or a folder of PNGs.",
+            help="A .png picture, an .npz or a .mat file, NAME.idx, or a folder of PNGs, one sub-folder a label.",
             show_default="digits.png or digit-7.png, numbered if it exists",
         ),
     ] = None,
