@@ -76,6 +76,26 @@ def test_a_filtered_digit_tells_its_yield(folder: Path, capsys: pytest.CaptureFi
     assert np.rint(np.load("x.npz")["images"].mean((1, 2)) / LEVEL).tolist() == [4] * 50
 
 
+def test_a_balanced_set_has_equally_many_of_each_digit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for model in ("model.onnx", "free.onnx"):
+        assert main(["generate", model, "--balanced", "--count", "32", "--out", f"{model}.npz"]) == 0
+        with np.load(f"{model}.npz") as arrays:
+            assert np.bincount(arrays["labels"]).tolist() == [4, 4, *[3] * 8]
+            assert np.rint(arrays["images"].mean((1, 2)) / LEVEL).tolist() == arrays["labels"].tolist()
+    told, free = capsys.readouterr().out.splitlines()
+    assert told == "model.onnx.npz: 32 images"
+    assert free.endswith("% were kept, equally many of every digit")
+
+
+def test_a_balanced_set_of_one_digit_is_refused_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "model.onnx", "--balanced", "--digit", "7", "--out", "x.npz"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "digitforge: a balanced set has equally many of every digit, not '7' alone; leave out one of them\n"
+    )
+    assert not (folder / "x.npz").exists()
+
+
 def test_a_hopeless_digit_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_model(folder / "narrow.onnx", conditional=False, spread=0.1)
     assert main(["generate", "narrow.onnx", "--digit", "9", "--out", "new/x.npz"]) == 2
