@@ -235,6 +235,54 @@ def test_a_digit_is_as_rare_as_its_share_in_training(tmp_path: Path, classifier:
     assert drawn.share < forge_module.HOPELESS_YIELD
 
 
+def test_a_balanced_set_has_equally_many_of_each_label_in_turn(tmp_path: Path) -> None:
+    forge = Forge.load(write_model(tmp_path / "model.onnx", card=card_table(frequencies=UNEVEN)))
+    digits = forge.generate(count=1403, seed=2, balanced=True)
+    assert digits.counts.tolist() == [351, 351, 351, 350, *[0] * 6]
+    assert digits.labels.tolist() == levels(digits) == [0, 1, 2, 3] * 350 + [0, 1, 2]
+    np.testing.assert_array_equal(forge.generate(count=30, seed=2, balanced=True).images, digits.images[:30])
+
+
+def test_a_balanced_set_is_drawn_from_one_stream_of_latents(model: Path) -> None:
+    forge = Forge.load(model)
+    digits = forge.generate(count=700, seed=9, variety=0.5, balanced=True)
+    latents = draw_latents(stream(9, "generate"), 700, LATENT, "normal") / 2
+    np.testing.assert_array_equal(digits.images, forge.draw(latents, digits.labels))
+
+
+def test_of_a_model_that_is_told_nothing_a_classifier_picks_a_balanced_set(
+    unconditional: Forge, classifier: Classifier
+) -> None:
+    drawn = unconditional.generate_with_yield(count=33, seed=2, balanced=True)
+    assert drawn.digits.counts.tolist() == [4, 4, 4, *[3] * 7]
+    assert drawn.digits.labels.tolist() == levels(drawn.digits)
+    latents = draw_latents(stream(2, "generate"), drawn.drawn, LATENT, "normal")
+    every = unconditional.draw(latents)
+    read = classifier.read(every).labels
+    for label, count in enumerate(drawn.digits.counts):  # the first of each that came
+        np.testing.assert_array_equal(drawn.digits.only([label]).images, every[read == label][:count])
+    assert drawn.drawn > 33
+    np.testing.assert_array_equal(drawn.digits.images[-1], every[-1])  # none is counted that came too late
+
+
+def test_a_balanced_set_that_lacks_a_label_is_given_up(tmp_path: Path, classifier: Classifier) -> None:
+    path = write_model(tmp_path / "narrow.onnx", conditional=False, spread=0.1)
+    with pytest.raises(ModelError, match=r"too few of '0': 0 of 20,000 .* do without it"):
+        Forge.load(path, classifier=classifier).generate(count=20, balanced=True)
+
+
+@pytest.mark.parametrize("digit", [7, "7"])
+def test_one_digit_is_no_balanced_set(model: Path, digit: int | str) -> None:
+    with pytest.raises(UserError, match=r"equally many of every digit, not '?7'? alone; leave out one of them"):
+        Forge.load(model).batches(digit, balanced=True)
+
+
+def test_a_specialists_balanced_set_is_all_of_its_digit(tmp_path: Path) -> None:
+    card = card_table(conditional=False, frequencies=[0] * 9 + [80])
+    forge = Forge.load(write_model(tmp_path / "nine.onnx", conditional=False, card=card))
+    assert forge.generate(count=5, balanced=True).labels.tolist() == [9] * 5
+
+
 def test_a_thousand_labels_are_not_all_named(tmp_path: Path) -> None:
     forge = Forge.load(write_stacked_model(tmp_path / "model.onnx", card=stacked_card()))
     with pytest.raises(ModelError, match="knows 1,000 labels from 000 to 999, not '7'"):
@@ -258,8 +306,10 @@ def test_an_unconditional_model_in_colour_is_unlabelled(tmp_path: Path, classifi
     digits = forge.generate(count=5)
     assert digits.names == UNLABELLED
     assert digits.shape == (3, 32, 32)
-    with pytest.raises(ModelError, match="can't read its images"):
+    with pytest.raises(ModelError, match="can't read its images; leave out the digit"):
         forge.generate(3)
+    with pytest.raises(ModelError, match="can't read its images; leave out balanced, or use"):
+        forge.generate(balanced=True)
 
 
 def test_variety_scales_the_latents(model: Path) -> None:

@@ -6,18 +6,21 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from scipy.io import loadmat
 
 from digitforge import writing
 from digitforge.data import DIGIT_NAMES, Digits, read_idx, read_path
+from digitforge.data.digits import is_name
 from digitforge.errors import DataError, OutputError
 from digitforge.forge import UNLABELLED, Drawn
-from digitforge.places import as_file_name
+from digitforge.places import as_file_name, as_folder_names
 from digitforge.writing import Order, Written, check, write
 
 RNG = np.random.default_rng(0)
@@ -72,6 +75,30 @@ def test_equal_digits_give_equal_npz_files(tmp_path: Path) -> None:
     assert len(hashes) == 1
 
 
+@pytest.mark.parametrize(
+    "names", [("zebra", "T-shirt/top", "night city"), ("000", "001"), ("3", "5"), ("é" * 64, "日本")]
+)
+def test_an_npz_brings_back_the_names_of_its_labels(tmp_path: Path, names: tuple[str, ...]) -> None:
+    labels = np.arange(24) % len(names)
+    digits = Digits(some_digits(24).images, labels, names)
+    save(tmp_path / "x.npz", digits)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
+        assert arrays["names"].tolist() == list(names)
+        assert arrays["labels"].tolist() == labels.tolist()
+    data = read_path(tmp_path / "x.npz")
+    assert data.test is not None
+    called = {image.tobytes(): names[label] for image, label in zip(digits.images, labels, strict=True)}
+    for part in (data.train, data.test):
+        assert [part.names[label] for label in part.labels] == [called[image.tobytes()] for image in part.images]
+
+
+def test_labels_that_are_their_own_names_need_none_beside(tmp_path: Path) -> None:
+    for number, names in enumerate([DIGIT_NAMES, tuple(map(str, range(12))), UNLABELLED]):
+        save(tmp_path / f"{number}.npz", some_digits(4, names=names))
+        with np.load(tmp_path / f"{number}.npz") as arrays:
+            assert set(arrays) == {"images", "labels", "seed"}
+
+
 @pytest.mark.parametrize("name", ["x.npz", "x.mat", "x-images-idx3-ubyte", "x-images-idx3-ubyte.gz"])
 def test_what_is_written_can_be_trained_on(tmp_path: Path, name: str) -> None:
     digits = some_digits(50)
@@ -124,21 +151,50 @@ def test_without_scipy_a_mat_file_is_refused_before_anything_is_drawn(
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_folder_holds_one_png_an_image_named_by_number_and_label(tmp_path: Path, channels: int) -> None:
+def test_a_folder_holds_one_png_an_image_named_by_its_number_in_a_folder_of_its_label(
+    tmp_path: Path, channels: int
+) -> None:
     digits = some_digits(25, channels)
     save(tmp_path / "new" / "digits", digits)
-    paths = sorted((tmp_path / "new" / "digits").iterdir())
-    assert [path.name for path in paths] == [f"{number:06d}-{number % 10}.png" for number in range(25)]
-    for path, image in zip(paths, digits.images, strict=True):
+    assert len(pictures(tmp_path / "new" / "digits")) == 25
+    for number, image in enumerate(digits.images):
         expected = image[0] if channels == 1 else image.transpose(1, 2, 0)
+        path = tmp_path / "new" / "digits" / str(number % 10) / f"{number:06d}.png"
         np.testing.assert_array_equal(np.asarray(Image.open(path)), expected)
+
+
+@pytest.mark.parametrize(
+    "names", [DIGIT_NAMES, ("night city", "zebra"), ("-1", "12"), ("Cat", "cats & dogs", "हिन्दी", "é")]
+)
+def test_a_folder_brings_back_every_image_with_its_label(tmp_path: Path, names: tuple[str, ...]) -> None:
+    digits = Digits(some_digits(40).images, np.arange(40) % len(names), names)
+    save(tmp_path / "digits", digits)
+    data = read_path(tmp_path / "digits")
+    assert data.test is not None
+    called = {image.tobytes(): names[label] for image, label in zip(digits.images, digits.labels, strict=True)}
+    assert len(data.train) + len(data.test) == 40
+    for part in (data.train, data.test):
+        assert [part.names[label] for label in part.labels] == [called[image.tobytes()] for image in part.images]
+
+
+def test_labels_whose_folders_would_be_one_have_two(tmp_path: Path) -> None:
+    digits = Digits(some_digits(30).images, np.arange(30) % 3, ("a/b", "a_b", "A_B"))
+    save(tmp_path / "digits", digits)
+    for name, first in (("a_b-3", 0), ("a_b", 1), ("A_B-2", 2)):
+        paths = sorted((tmp_path / "digits" / name).iterdir())
+        assert [path.name for path in paths] == [f"{number:06d}.png" for number in range(first, 30, 3)]
+
+
+def pictures(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "digits").mkdir()
     before = (tmp_path / "digits").stat().st_ino
     save(tmp_path / "digits", some_digits(3))
-    assert len(leftovers(tmp_path / "digits")) == 3
+    assert pictures(tmp_path / "digits") == ["0/000000.png", "1/000001.png", "2/000002.png"]
+    assert leftovers(tmp_path / "digits") == ["0", "000000.png", "000001.png", "000002.png", "1", "2"]
     assert (tmp_path / "digits").stat().st_ino == before  # it may be another disk, which is no folder to replace
 
 
@@ -147,7 +203,7 @@ def test_an_empty_folder_behind_a_link_is_filled(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "digits")
     save(tmp_path / "link", some_digits(3))
     assert (tmp_path / "link").is_symlink()
-    assert len(leftovers(tmp_path / "digits")) == 3
+    assert len(pictures(tmp_path / "digits")) == 3
     with pytest.raises(OutputError, match="exists already"):
         save(tmp_path / "link", some_digits(3))
 
@@ -213,20 +269,44 @@ def test_images_without_labels_say_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "safe"),
+    ("name", "file", "folder"),
     [
-        ("7", "7"),
-        ("T-shirt/top", "T-shirt_top"),
-        ("../../etc", "_.._etc"),
-        ("..", "_"),
-        ("a\\b c", "a_b_c"),
-        ("é", "é"),
+        ("7", "7", "7"),
+        ("T-shirt/top", "T-shirt_top", "T-shirt_top"),
+        ("../../etc", "_.._etc", "_.._etc"),
+        ("..", "_", "_"),
+        (".", "_", "_"),
+        ("/", "_", "_"),
+        (" ", "_", "_"),
+        (".hidden", "hidden", "hidden"),
+        ("a. ", "a._", "a"),
+        ("a\\b c", "a_b_c", "a_b c"),
+        ("C:\\x", "C__x", "C__x"),
+        ("__MACOSX", "__MACOSX", "_MACOSX"),
+        ("nul", "nul", "_nul"),
+        ("Com1.txt", "Com1.txt", "_Com1.txt"),
+        ("é", "é", "é"),
+        ("\U00020000" * 64, "\U00020000" * 64, "\U00020000" * 50),
     ],
 )
-def test_a_labels_name_never_leaves_its_folder(tmp_path: Path, name: str, safe: str) -> None:
-    assert as_file_name(name) == safe
+def test_a_labels_name_never_leaves_its_folder(tmp_path: Path, name: str, file: str, folder: str) -> None:
+    assert as_file_name(name) == file
     save(tmp_path / "out", some_digits(1, names=(name,)))
-    assert leftovers(tmp_path / "out") == [f"000000-{safe}.png"]
+    assert pictures(tmp_path / "out") == [f"{folder}/000000.png"]
+    assert read_path(tmp_path / "out").train.counts.sum() == 1
+
+
+@given(st.lists(st.text(min_size=1, max_size=64).filter(is_name), min_size=1, max_size=8, unique=True))
+def test_every_label_has_a_folder_of_its_own_that_can_be_read(tmp_path: Path, names: list[str]) -> None:
+    folders = as_folder_names(names)
+    assert len({folder.casefold() for folder in folders}) == len(names)
+    for folder in folders:
+        assert folder == Path(folder).name == PureWindowsPath(folder).name
+        assert is_name(folder)
+        assert not folder.startswith((".", "__", " "))
+        assert not folder.endswith((".", " "))
+        (tmp_path / folder).mkdir(exist_ok=True)
+        assert (tmp_path / folder).parent.resolve() == tmp_path.resolve()
 
 
 @pytest.mark.parametrize(

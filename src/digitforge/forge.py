@@ -127,7 +127,15 @@ class Forge:
             raise ModelError(f"{self.path.name} {known} {_enumerate(self.names)}, not {name!r}; ask for one of these")
         return self.card.names.index(name)
 
-    def generate(self, digit: int | str | None = None, count: int = 64, seed: int = 0, variety: float = 1.0) -> Digits:
+    def generate(
+        self,
+        digit: int | str | None = None,
+        count: int = 64,
+        seed: int = 0,
+        variety: float = 1.0,
+        *,
+        balanced: bool = False,
+    ) -> Digits:
         """Draw `count` digits: uint8 images [count, C, H, W], 0..255, and int64 labels [count].
 
         digit: the name of the one label to draw. None: the labels follow the training frequencies, each label's count
@@ -135,18 +143,27 @@ class Forge:
         classifier, or named UNLABELLED where that can't read it.
         seed: 0 to 2**32 - 1; one seed and model file give one result; a digit's latents don't depend on count.
         variety: 0 to 1.5, what latents are multiplied by, but for numbers of them that choose a cluster, where a model
-        learned by those. 1 draws as in training; less keeps nearer to the average
-        digit, cleaner and more alike; more strays further than training did. Like the truncation of Brock et al.
-        ("Large scale GAN training for high fidelity natural image synthesis", 2019), with scaling for resampling.
-        Raises ModelError if the model can't draw the digit, UserError for a number that is out of range.
+        learned by those. 1 draws as in training; less keeps nearer to the average digit, cleaner and more alike; more
+        strays further than training did. Like the truncation of Brock et al. ("Large scale
+        GAN training for high fidelity natural image synthesis", 2019), with scaling for resampling.
+        balanced: equally many of every label, the remainder to the first ones. A model that is told labels draws them
+        in turn; of another the pinned classifier picks them.
+        Raises ModelError if the model can't draw the digit, UserError for a number that is out of range, and for one
+        digit and balanced at once.
         """
-        return self.generate_with_yield(digit, count, seed, variety).digits
+        return self.generate_with_yield(digit, count, seed, variety, balanced=balanced).digits
 
     def generate_with_yield(
-        self, digit: int | str | None = None, count: int = 64, seed: int = 0, variety: float = 1.0
+        self,
+        digit: int | str | None = None,
+        count: int = 64,
+        seed: int = 0,
+        variety: float = 1.0,
+        *,
+        balanced: bool = False,
     ) -> Drawn:
         """As generate(), with the number of images that were drawn for them."""
-        parts = self.batches(digit, count, seed, variety)
+        parts = self.batches(digit, count, seed, variety, balanced=balanced)
         channels, height, width = self.card.shape
         if count * channels * height * width > MAX_BYTES:
             raise UserError(f"{count:,} images need more than {MAX_BYTES:,} bytes of memory; ask for fewer at once")
@@ -160,26 +177,37 @@ class Forge:
         return Drawn(Digits(images, labels, self.label_names), drawn)
 
     def batches(
-        self, digit: int | str | None = None, count: int = 64, seed: int = 0, variety: float = 1.0
+        self,
+        digit: int | str | None = None,
+        count: int = 64,
+        seed: int = 0,
+        variety: float = 1.0,
+        *,
+        balanced: bool = False,
     ) -> Iterator[Drawn]:
         """What generate() draws, in parts of at most 500 images, one in memory at a time.
 
         What is asked for is checked at once, before the first part is drawn; a digit that turns out too rare raises
         ModelError on the way.
         """
+        if balanced and digit is not None:
+            raise UserError(
+                f"a balanced set has equally many of every digit, not {digit!r} alone; leave out one of them"
+            )
         label, draw_some = self._checked(digit, count), self._latent_source(seed, variety)
         if self.is_told:
-            return self._draw_told(draw_some, label, count, seed)
-        if label is None:
+            return self._draw_told(draw_some, self._told_labels(label, count, seed, balanced))
+        if label is None and not balanced:
             return self._draw_freely(draw_some, count)
-        return (drawn for drawn, _ in self._draw_chosen(draw_some, label, count, self._chooser()))
+        return (drawn for drawn, _ in self._draw_chosen(draw_some, self._wanted(label, count), self._chooser(label)))
 
     def latents(self, digit: int | str | None = None, count: int = 64, seed: int = 0, variety: float = 1.0) -> Latents:
         """The latents float32 [count, Z] that generate() makes its images of, in their order; raises as it does."""
         label, draw_some = self._checked(digit, count), self._latent_source(seed, variety)
         if self.is_told or label is None:
             return draw_some(count)
-        return np.concatenate([kept for _, kept in self._draw_chosen(draw_some, label, count, self._chooser())])
+        chosen = self._draw_chosen(draw_some, self._wanted(label, count), self._chooser(label))
+        return np.concatenate([kept for _, kept in chosen])
 
     def draw(self, latents: Latents, labels: Labels | None = None) -> Images:
         """The images of given latents: uint8 [N, C, H, W], 0..255, from float32 [N, Z].
@@ -226,20 +254,34 @@ class Forge:
         factors[latent.free :] = 1  # what is drawn stays as frequent as it is
         return lambda count: draw_latents(rng, count, latent.size, latent.distribution) * factors
 
-    def _chooser(self) -> Classifier:
-        """What picks a digit out of the images of a model that isn't told one."""
+    def _chooser(self, label: int | None) -> Classifier:
+        """What picks a digit, or all in equal numbers, out of the images of a model that isn't told any."""
         if self.classifier is None:
+            what = "the digit" if label is not None else "balanced"
             raise ModelError(
                 f"{self.path.name} is not told which digit to draw, and the pinned classifier can't read its images; "
-                "leave out the digit, or use a conditional model"
+                f"leave out {what}, or use a conditional model"
             )
         return self.classifier
 
-    def _draw_told(self, draw_some: LatentSource, label: int | None, count: int, seed: int) -> Iterator[Drawn]:
+    def _told_labels(self, label: int | None, count: int, seed: int, balanced: bool) -> Labels:
+        """The labels that a model is told, one after the other: int64 [count]."""
+        if balanced:
+            return self._in_turn(count)
         if label is None:
-            labels = spread_labels(stream(seed, "labels"), self.card.frequencies, count)
-        else:
-            labels = np.full(count, label, np.int64)
+            return spread_labels(stream(seed, "labels"), self.card.frequencies, count)
+        return np.full(count, label, np.int64)
+
+    def _in_turn(self, count: int) -> Labels:
+        """Every label that it was trained on, again and again, so that fewer images are the first of more."""
+        return np.resize(np.asarray(self.card.trained, np.int64), count)
+
+    def _wanted(self, label: int | None, count: int) -> NDArray[np.int64]:
+        """How many images of each label to pick: all of one, or of each equally many; int64 [classes]."""
+        labels = self._in_turn(count) if label is None else np.full(count, label, np.int64)
+        return np.bincount(labels, minlength=len(self.card.names)).astype(np.int64)
+
+    def _draw_told(self, draw_some: LatentSource, labels: Labels) -> Iterator[Drawn]:
         for start in range(0, len(labels), BATCH):
             told = labels[start : start + BATCH]
             yield Drawn(Digits(self._run(draw_some(len(told)), told), told, self.card.names), len(told))
@@ -252,27 +294,40 @@ class Forge:
             yield Drawn(Digits(images, labels, self.label_names), size)
 
     def _draw_chosen(
-        self, draw_some: LatentSource, label: int, count: int, classifier: Classifier
+        self, draw_some: LatentSource, wanted: NDArray[np.int64], classifier: Classifier
     ) -> Iterator[tuple[Drawn, Latents]]:
-        """Draw, and keep what the classifier takes for `label`, with its latents, until `count` are kept."""
-        wanted = classifier.names.index(self.card.names[label])
-        share = self.card.frequencies[label] / sum(self.card.frequencies)
-        hopeless = min(HOPELESS_YIELD, HOPELESS_SHARE * share)
-        kept = drawn = 0
-        while kept < count:
+        """Draw, and keep what the classifier takes for a label of which some are missing, with its latents.
+
+        wanted: int64 [classes], how many images of each label are kept in the end.
+        """
+        names = self.card.names
+        label_of = np.full(len(classifier.names), -1, np.int64)
+        for label in np.flatnonzero(wanted):
+            label_of[classifier.names.index(names[label])] = label
+        missing, drawn = wanted, 0
+        while missing.any():
             latents = draw_some(BATCH)
             images = self._run(latents, np.zeros(BATCH, np.int64))
-            places = np.flatnonzero(classifier.read(images).labels == wanted)[: count - kept]
-            kept += len(places)
-            used = BATCH if kept < count else int(places[-1]) + 1
+            labels = label_of[classifier.read(images).labels]
+            found = [np.flatnonzero(labels == label)[: missing[label]] for label in np.flatnonzero(missing)]
+            places = np.sort(np.concatenate(found))
+            missing = missing - np.bincount(labels[places], minlength=len(names))
+            used = BATCH if missing.any() else int(places[-1]) + 1
             drawn += used
-            digits = Digits(images[places], np.full(len(places), label, np.int64), self.card.names)
-            yield Drawn(digits, used), latents[places]
-            if kept < count and drawn >= HOPELESS_AFTER and kept < drawn * hopeless:
-                raise ModelError(
-                    f"{self.path.name} draws too few of {self.card.names[label]!r}: {kept:,} of {drawn:,} images were "
-                    "read as it; ask for another digit, or use a conditional model"
-                )
+            yield Drawn(Digits(images[places], labels[places], names), used), latents[places]
+            if drawn >= HOPELESS_AFTER:
+                self._check_hope(wanted - missing, missing, drawn)
+
+    def _check_hope(self, kept: NDArray[np.int64], missing: NDArray[np.int64], drawn: int) -> None:
+        """Raise ModelError for a label that hardly ever comes; kept, missing: images of each, int64 [classes]."""
+        shares = np.asarray(self.card.frequencies) / sum(self.card.frequencies)
+        is_hopeless = (missing > 0) & (kept < drawn * np.minimum(HOPELESS_YIELD, HOPELESS_SHARE * shares))
+        if is_hopeless.any():
+            label = int(is_hopeless.argmax())
+            raise ModelError(
+                f"{self.path.name} draws too few of {self.card.names[label]!r}: {kept[label]:,} of {drawn:,} images "
+                "were read as it; do without it, or use a conditional model"
+            )
 
     def _read(self, images: Images, classifier: Classifier) -> Labels:
         """The label that the classifier takes each image for, among those that the model was trained on."""

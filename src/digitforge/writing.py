@@ -22,7 +22,7 @@ from digitforge.errors import OutputError
 from digitforge.files import write_whole, written_whole
 from digitforge.forge import UNLABELLED, Drawn
 from digitforge.places import (
-    as_file_name,
+    as_folder_names,
     check_is_no_runs,
     failures_named,
     folder_written_whole,
@@ -132,7 +132,8 @@ def _check_npz(order: Order) -> None:
 def _write_npz(order: Order, parts: Iterable[Digits]) -> list[Path]:
     """`images` uint8 [N, H, W] or [N, H, W, 3], `labels` int64 [N] (-1 where nobody told or read one), `seed` int64.
 
-    The images go straight to the file; equal digits give equal bytes.
+    Where the labels are not their own names, `names` [K] holds those of 0 to K - 1, in unicode. The images go straight
+    to the file; equal digits give equal bytes.
     """
     channels, *side = order.shape
     sizes = (*side,) if channels == 1 else (*side, channels)
@@ -143,7 +144,10 @@ def _write_npz(order: Order, parts: Iterable[Digits]) -> list[Path]:
                 member.write(_channels_last(digits.images).tobytes())
                 unknown = digits.names == UNLABELLED
                 labels.append(np.full(len(digits), -1, np.int64) if unknown else digits.labels)
-        for name, array in (("labels", np.concatenate(labels)), ("seed", np.asarray(order.seed, np.int64))):
+        rest: dict[str, NDArray[Any]] = {"labels": np.concatenate(labels), "seed": np.asarray(order.seed, np.int64)}
+        if numbering(order.names):
+            rest["names"] = np.asarray(order.names)
+        for name, array in rest.items():
             with _member(archive, name, array.dtype, array.shape) as member:
                 member.write(array.tobytes())
     return [order.path]
@@ -224,13 +228,15 @@ def _check_folder(order: Order) -> None:
 
 
 def _write_folder(order: Order, parts: Iterable[Digits]) -> list[Path]:
-    """One PNG an image, named by its number and label: `000000-7.png`."""
-    with folder_written_whole(order.path) as folder:
+    """One PNG an image, named by its number, in a folder of its label: `7/000000.png`; without labels in no other."""
+    folders = ("",) if order.names == UNLABELLED else as_folder_names(order.names)
+    with folder_written_whole(order.path) as whole:
         number = 0
         for digits in parts:
             for image, label in zip(_channels_last(digits.images), digits.labels, strict=True):
-                ending = "" if digits.names == UNLABELLED else f"-{as_file_name(digits.names[label])}"
-                (folder / f"{number:06d}{ending}.png").write_bytes(png_bytes(image))
+                folder = whole / folders[label]
+                folder.mkdir(exist_ok=True)
+                (folder / f"{number:06d}.png").write_bytes(png_bytes(image))
                 number += 1
     return [order.path]
 

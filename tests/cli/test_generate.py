@@ -64,7 +64,8 @@ def test_idx_files_and_folders_are_written_and_named(folder: Path, capsys: pytes
     out = capsys.readouterr().out
     assert out == "x-images-idx3-ubyte and x-labels-idx1-ubyte: 20 images\ndigits: 20 images\n"
     assert sorted(read_idx(Path("x-labels-idx1-ubyte")).tolist()) == sorted([*range(10), *range(10)])
-    assert len(list(Path("digits").iterdir())) == 20
+    assert sorted(path.name for path in Path("digits").iterdir()) == list("0123456789")
+    assert len(list(Path("digits").glob("*/*.png"))) == 20
 
 
 def test_a_filtered_digit_tells_its_yield(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,6 +74,26 @@ def test_a_filtered_digit_tells_its_yield(folder: Path, capsys: pytest.CaptureFi
     assert words.startswith("x.npz: 50 images; of ")
     assert "were read as 4 and kept" in words
     assert np.rint(np.load("x.npz")["images"].mean((1, 2)) / LEVEL).tolist() == [4] * 50
+
+
+def test_a_balanced_set_has_equally_many_of_each_digit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for model in ("model.onnx", "free.onnx"):
+        assert main(["generate", model, "--balanced", "--count", "32", "--out", f"{model}.npz"]) == 0
+        with np.load(f"{model}.npz") as arrays:
+            assert np.bincount(arrays["labels"]).tolist() == [4, 4, *[3] * 8]
+            assert np.rint(arrays["images"].mean((1, 2)) / LEVEL).tolist() == arrays["labels"].tolist()
+    told, free = capsys.readouterr().out.splitlines()
+    assert told == "model.onnx.npz: 32 images"
+    assert free.endswith("% were kept, equally many of every digit")
+
+
+def test_a_balanced_set_of_one_digit_is_refused_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "model.onnx", "--balanced", "--digit", "7", "--out", "x.npz"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "digitforge: a balanced set has equally many of every digit, not '7' alone; leave out one of them\n"
+    )
+    assert not (folder / "x.npz").exists()
 
 
 def test_a_hopeless_digit_leaves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,96 @@ def test_train_and_test_folders_are_the_parts(tmp_path: Path) -> None:
     assert data.test.labels.tolist() == [1]
 
 
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_what_is_called_for_validation_is_held_out_where_nothing_is_called_test(tmp_path: Path, name: str) -> None:
+    draw(tmp_path / "train" / "cat" / "a.png")
+    draw(tmp_path / name / "dog" / "c.png", ink=90)
+    data = read_path(tmp_path)
+    assert data.test is not None
+    assert [data.test.names[label] for label in data.test.labels] == ["dog"]
+    assert data.test.images.max() == 90
+    assert data.notes == ()
+
+
+def test_a_folder_for_validation_without_classes_is_no_part(tmp_path: Path) -> None:
+    draw(tmp_path / "train" / "cat" / "a.png")
+    draw(tmp_path / "val" / "loose.png")
+    draw(tmp_path / "valid" / "cat" / "b.png")
+    data = read_path(tmp_path)
+    assert data.test is not None
+    assert data.notes == ("left out: val (beside train and valid)",)
+
+
+def left_out(folder: Path) -> list[str]:
+    """What a note says is left out."""
+    notes = [note for note in read_path(folder).notes if note.startswith("left out: ")]
+    assert len(notes) <= 1
+    return notes[0].removeprefix("left out: ").split("; ") if notes else []
+
+
+def test_what_lies_beside_train_and_test_is_named(tmp_path: Path) -> None:
+    for place in ("train/cat", "test/cat", "val/cat", "cat"):
+        draw(tmp_path / place / "a.png")
+    draw(tmp_path / "loose.png")
+    draw(tmp_path / "train" / "loose.png")
+    (tmp_path / "labels.csv").write_text("a,b")
+    assert left_out(tmp_path) == [
+        "1 image beside train and test",
+        "1 image beside the class folders",
+        "cat (beside train and test)",
+        "val (beside train and test)",
+    ]
+
+
+def test_images_beside_class_folders_are_counted(tmp_path: Path) -> None:
+    draw(tmp_path / "cat" / "a.png")
+    for number in range(6):
+        draw(tmp_path / f"{number}.png")
+    assert left_out(tmp_path) == ["6 images beside the class folders"]
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_named(tmp_path: Path) -> None:
+    draw(tmp_path / "train" / "cat" / "a.png")
+    (tmp_path / "train" / "cow").mkdir()
+    (tmp_path / "train" / "cow" / "a.heic").write_bytes(b"a telephone's")
+    assert left_out(tmp_path) == ["train/cow (no image of a kind that can be read)"]
+
+
+def test_images_of_other_kinds_in_a_class_folder_are_counted_and_other_files_are_not(tmp_path: Path) -> None:
+    draw(tmp_path / "cat" / "a.png")
+    for name in ("b.HEIC", "c.heic", "d.avif", "Thumbs.db", "labels.txt"):
+        (tmp_path / "cat" / name).write_bytes(b"something")
+    assert left_out(tmp_path) == ["2 images of the kind .heic", "1 image of the kind .avif"]
+
+
+def test_images_in_deeper_folders_are_named(tmp_path: Path) -> None:
+    draw(tmp_path / "cat" / "a.png")
+    draw(tmp_path / "cat" / "more" / "b.png")
+    draw(tmp_path / "dog" / "brown" / "a.png")
+    assert left_out(tmp_path) == ["dog (images only in folders inside it)", "cat/more (inside a class folder)"]
+
+
+def test_many_folders_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    draw(tmp_path / "cat" / "a.png")
+    for number in range(9):
+        (tmp_path / f"empty-{number}").mkdir()
+    assert len(left_out(tmp_path)) == 6
+    assert left_out(tmp_path)[-1] == "4 more folders"
+
+
+def test_a_name_that_steers_a_terminal_is_shown_in_letters(tmp_path: Path) -> None:
+    draw(tmp_path / "cat" / "a.png")
+    (tmp_path / "\x1b[2J").mkdir()
+    assert left_out(tmp_path) == [r"'\x1b[2J' (no image of a kind that can be read)"]
+
+
+def test_hidden_things_are_left_out_without_a_word(tmp_path: Path) -> None:
+    for place in ("train/cat", "train/.git", "__MACOSX", ".cache", "train/cat/.thumbnails"):
+        draw(tmp_path / place / "a.png")
+    draw(tmp_path / ".hidden.png")
+    assert left_out(tmp_path) == []
+
+
 def test_all_grey_is_grey_whatever_its_depth(tmp_path: Path) -> None:
     draw(tmp_path / "0" / "eight.png", ink=100)
     draw(tmp_path / "1" / "sixteen.png", mode="I;16", ink=100)
@@ -160,5 +250,8 @@ def test_image_of_unknown_range_is_refused(tmp_path: Path) -> None:
 
 def test_folder_without_classes_says_how_to_arrange_it(tmp_path: Path) -> None:
     draw(tmp_path / "loose.png")
-    with pytest.raises(DataError, match="one sub-folder of images a class"):
+    with pytest.raises(
+        DataError, match=r"one sub-folder of images a class \(such as cat/a\.png, dog/b\.png\)"
+    ) as caught:
         read_path(tmp_path)
+    assert "without labels put all images into one sub-folder and train express-untold" in str(caught.value)

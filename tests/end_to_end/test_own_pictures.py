@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from digitforge.cli import main
+from digitforge.data import load_data
 from digitforge.forge import Forge
 from digitforge.judges import own_classifier
 from digitforge.runs import RunFolder
@@ -96,6 +97,7 @@ def test_the_run_knows_the_names_and_draws_each_class_by_its_name(
         with np.load(f"{name}.npz") as arrays:
             assert arrays["images"].shape == (40, 32, 32, 3)
             assert set(arrays["labels"].tolist()) == {CLASSES.index(name)}
+            assert arrays["names"].tolist() == list(CLASSES)
             red, green, _ = arrays["images"].mean((0, 1, 2))
             greenness.append(green - red)
     assert greenness[1] > max(greenness[0], greenness[2]) + 20  # the forest, of 255 levels; 68 against 9 and -6
@@ -103,8 +105,11 @@ def test_the_run_knows_the_names_and_draws_each_class_by_its_name(
 
 def test_pictures_and_folders_carry_the_names(run: RunFolder, shop: Path) -> None:
     assert main(["generate", "run", "--count", "12", "--out", "drawn"]) == 0
-    endings = {path.stem.split("-", 1)[1] for path in (shop / "drawn").iterdir()}
-    assert endings == {"beach", "forest", "night_city"}
+    assert {path.name for path in (shop / "drawn").iterdir()} == set(CLASSES)
+    data = load_data(shop / "drawn")
+    assert data.train.names == CLASSES
+    assert data.test is not None
+    assert len(data.train) + len(data.test) == 12
     assert main(["generate", "run", "--digit", "night city", "--count", "4"]) == 0
     assert (shop / "digit-night_city.png").is_file()
 

@@ -103,7 +103,9 @@ def test_any_toml_is_a_recipe_that_comes_back_or_one_sentence(
 PLACES = ("model.onnx", "digits.npz", "digits.mat", ".", "..", "/dev/null", "missing")
 WORDS = st.sampled_from([*PLACES, "-", "--", "7", "-1", "", "\0", "é", "\n"])
 # Neither --out, so that nothing is written over, nor --debug, which shows where an error comes from.
-OPTIONS = st.sampled_from(["--digit", "--count", "--seed", "--variety", "--data", "--json", "--help", "--unknown"])
+OPTIONS = st.sampled_from(
+    ["--digit", "--count", "--seed", "--variety", "--balanced", "--data", "--json", "--help", "--unknown"]
+)
 VALUES = WORDS | st.integers().map(str) | st.floats().map(str) | st.text(max_size=8)
 HARMLESS = ("generate model.onnx", "generate", "data", "recipes", "evaluate missing", "export", "animate", "compare")
 SETTINGS = st.builds("{}={}".format, st.sampled_from(sorted(recipe_keys())) | st.text(max_size=8), VALUES)

@@ -30,10 +30,13 @@ def generate(
     variety: Annotated[
         float, typer.Option(help="0 to 1.5: below 1 cleaner and more alike, above 1 wilder than in training.")
     ] = 1.0,
+    balanced: Annotated[
+        bool, typer.Option("--balanced", help="Equally many of every digit, not as frequent as in training.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A .png picture, an .npz or a .mat file, NAME.idx, or a folder of PNGs.",
+            help="A .png picture, an .npz or a .mat file, NAME.idx, or a folder of PNGs, one sub-folder a label.",
             show_default="digits.png or digit-7.png, numbered if it exists",
         ),
     ] = None,
@@ -44,7 +47,7 @@ def generate(
     from digitforge.writing import Order, check, numbering, write
 
     forge = Forge.load(model)
-    batches = forge.batches(digit, count, seed, variety)
+    batches = forge.batches(digit, count, seed, variety, balanced=balanced)
     names = forge.label_names
     path = out or free_path(Path("digits.png" if digit is None else f"digit-{as_file_name(digit)}.png"))
     order = Order(at_home(path), count, forge.card.shape, names, seed)
@@ -62,7 +65,8 @@ def _describe(written: Written, digit: str | None) -> str:
     text = f"{paths}: {written.count:,} {'image' if written.count == 1 else 'images'}"
     if written.drawn > written.count:
         share = written.count / written.drawn
-        text += f"; of {written.drawn:,} drawn, {share:.1%} were read as {digit} and kept"
+        why = "kept, equally many of every digit" if digit is None else f"read as {digit} and kept"
+        text += f"; of {written.drawn:,} drawn, {share:.1%} were {why}"
     return text
 
 

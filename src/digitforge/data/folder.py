@@ -1,4 +1,4 @@
-"""A folder of images with one sub-folder a class, below `train` and `test` if it has them."""
+"""A folder of images with one sub-folder a class, below `train` and `test` (or `val`) if it has them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from digitforge.data.digits import Images
 from digitforge.data.raw import RawPart, Size, resize_note, resize_picture, target_size
 from digitforge.errors import DataError
 
+TRAIN = "train"
+HELD_OUT = ("test", "val", "valid", "validation")  # beside `train`: the first of them is held out
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
+# Images too, as telephones, cameras and drawing programs write them, which Pillow reads not at all or not the same way.
+UNREAD_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".dng", ".raw", ".cr2", ".cr3", ".nef", ".arw"}
+)
+MOST_LEFT_OUT = 5  # folders that are left out, by name; further ones are counted
 # Named, since Pillow would go by the content alone, and for some kinds, such as PostScript, start another program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 LYING = (5, 6, 7, 8)  # orientations in a camera's metadata that change height for width
@@ -40,20 +47,33 @@ class _Picture:
     is_grey: bool
 
 
-def read_folder(folder: Path) -> tuple[RawPart, RawPart | None]:
-    """The training part of a folder of images, and its test part if it has `train` and `test` folders.
-
-    Grey if every image is grey, else colour. Raises DataError for a folder without classes and for an image that is
-    unreadable, too large or transparent.
+@dataclass(frozen=True)
+class _Inside:
+    """What lies in one folder, but for what is hidden, in order of the names: images, those of kinds that are not read,
+    and folders.
     """
-    has_parts = _classes(folder / "train") != []
-    train = _survey(folder / "train" if has_parts else folder)
-    test = _survey(folder / "test") if has_parts and (folder / "test").is_dir() else []
-    channels = 1 if all(picture.is_grey for picture in train + test) else 3
-    sizes = Counter(picture.size for picture in train + test)
+
+    images: list[Path]
+    unread: list[Path]
+    folders: list[Path]
+
+
+def read_folder(folder: Path) -> tuple[RawPart, RawPart | None]:
+    """The training part of a folder of images, and its held-out part if it has `train` and `test` or `val` folders.
+
+    Grey if every image is grey, else colour. A note tells what lies there and is not read. Raises DataError for a
+    folder without classes and for an image that is unreadable, too large or transparent.
+    """
+    parts = _parts(folder)
+    classes = [_classes(part) for part in parts]
+    found = [_survey(part, inside) for part, inside in zip(parts, classes, strict=True)]
+    every = [picture for pictures in found for picture in pictures]
+    channels = 1 if all(picture.is_grey for picture in every) else 3
+    sizes = Counter(picture.size for picture in every)
     size = target_size(sizes, channels)
-    notes = resize_note(sizes, size)
-    return _load(folder, train, channels, size, notes), _load(folder, test, channels, size, ()) if test else None
+    notes = _left_out(folder, parts, classes) + resize_note(sizes, size)
+    train = _load(folder, found[0], channels, size, notes)
+    return train, _load(folder, found[1], channels, size, ()) if len(found) > 1 else None
 
 
 def read_pictures(folder: Path) -> RawPart | None:
@@ -62,7 +82,9 @@ def read_pictures(folder: Path) -> RawPart | None:
     Their labels are "" where they lie in the folder itself. None where there are none at either place. Raises DataError
     for images at both places or of several sizes, and for one that is unreadable, too large or transparent.
     """
-    loose, classes = _image_files(folder), _classes(folder)
+    if not folder.is_dir():
+        return None
+    loose, classes = _look(folder).images, _classes(folder)
     if not loose and not classes:
         return None
     if loose and classes:
@@ -70,7 +92,7 @@ def read_pictures(folder: Path) -> RawPart | None:
             f"{folder} holds {len(loose):,} images beside its sub-folders, so that it is unclear whether they have "
             "labels; move the ones or the others elsewhere"
         )
-    found = _survey(folder) if classes else [_survey_picture(path, "") for path in loose]
+    found = _survey(folder, classes) if classes else [_survey_picture(path, "") for path in loose]
     sizes = Counter(picture.size for picture in found)
     if len(sizes) > 1:
         some = ", ".join(f"{height}x{width}" for height, width in list(sizes)[:3])
@@ -78,31 +100,83 @@ def read_pictures(folder: Path) -> RawPart | None:
     return _load(folder, found, 1 if all(picture.is_grey for picture in found) else 3, next(iter(sizes)), ())
 
 
-def _classes(folder: Path) -> list[Path]:
-    """The sub-folders that hold images, in order of their names; hidden ones are left out."""
+def _parts(folder: Path) -> list[Path]:
+    """The folder of the training part, and that of the held-out part where there is one."""
+    train = folder / TRAIN
+    if not _classes(train):
+        return [folder]
+    test, *others = (folder / name for name in HELD_OUT)
+    held_out = [test] if test.is_dir() else [other for other in others if _classes(other)][:1]
+    return [train, *held_out]
+
+
+def _classes(folder: Path) -> dict[Path, _Inside]:
+    """The sub-folders that hold images, in order of their names, with what lies in each."""
     if not folder.is_dir():
-        return []
-    below = (child for child in folder.iterdir() if child.is_dir() and not child.name.startswith((".", "__")))
-    return sorted(child for child in below if _image_files(child))
+        return {}
+    return {child: inside for child in _look(folder).folders if (inside := _look(child)).images}
 
 
-def _image_files(folder: Path) -> list[Path]:
-    return sorted(
-        child
-        for child in folder.iterdir()
-        if child.suffix.lower() in IMAGE_SUFFIXES and child.is_file() and not child.name.startswith(".")
-    )
+def _look(folder: Path) -> _Inside:
+    images: list[Path] = []
+    unread: list[Path] = []
+    folders: list[Path] = []
+    for child in sorted(folder.iterdir()):
+        suffix = child.suffix.lower()
+        if child.name.startswith("."):
+            continue
+        if suffix in IMAGE_SUFFIXES and child.is_file():
+            images.append(child)
+        elif suffix in UNREAD_SUFFIXES and child.is_file():
+            unread.append(child)
+        elif not child.name.startswith("__") and child.is_dir():
+            folders.append(child)
+    return _Inside(images, unread, folders)
 
 
-def _survey(folder: Path) -> list[_Picture]:
-    """Every image below the folder, by its header alone: its pixels are not unpacked yet."""
-    classes = _classes(folder)
+def _left_out(folder: Path, parts: Sequence[Path], classes: Sequence[dict[Path, _Inside]]) -> tuple[str, ...]:
+    """One sentence for the user on what lies there and is not read; none if that is nothing."""
+    inside = {child: found for part in classes for child, found in part.items()}
+    levels = [(part, "the class folders") for part in parts]
+    if parts != [folder]:
+        levels.insert(0, (folder, " and ".join(part.name for part in parts)))
+    images, folders = Counter[str](), list[str]()
+    for level, beside in levels:
+        found = _look(level)
+        images[f"beside {beside}"] += len(found.images + found.unread)
+        for child in found.folders:
+            if child not in inside and child not in parts:
+                why = _why_no_class(child) if level in parts else f"beside {beside}"
+                folders.append(f"{_shown(child, folder)} ({why})")
+    for found in inside.values():
+        images.update(f"of the kind {path.suffix.lower()}" for path in found.unread)
+        folders += [f"{_shown(child, folder)} (inside a class folder)" for child in found.folders]
+    what = [f"{count:,} {'image' if count == 1 else 'images'} {where}" for where, count in images.items() if count]
+    what += folders[:MOST_LEFT_OUT]
+    if len(folders) > MOST_LEFT_OUT:
+        what.append(f"{len(folders) - MOST_LEFT_OUT:,} more folders")
+    return (f"left out: {'; '.join(what)}",) if what else ()
+
+
+def _why_no_class(folder: Path) -> str:
+    return "images only in folders inside it" if _classes(folder) else "no image of a kind that can be read"
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """A path below the folder, as a terminal can print it."""
+    text = path.relative_to(folder).as_posix()
+    return text if text.isprintable() else repr(text)
+
+
+def _survey(folder: Path, classes: dict[Path, _Inside]) -> list[_Picture]:
+    """Every image of the classes of a folder, by its header alone: its pixels are not unpacked yet."""
     if not classes:
         raise DataError(
             f"{folder} holds neither idx files or SVHN's by their usual names nor one sub-folder of images a class "
-            "(such as 0/a.png, 1/b.png); arrange it so, or give an .npz"
+            "(such as cat/a.png, dog/b.png); arrange it so, or give an .npz; without labels put all images into one "
+            "sub-folder and train express-untold"
         )
-    return [_survey_picture(path, child.name) for child in classes for path in _image_files(child)]
+    return [_survey_picture(path, child.name) for child, inside in classes.items() for path in inside.images]
 
 
 def _survey_picture(path: Path, class_name: str) -> _Picture:

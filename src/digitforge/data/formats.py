@@ -81,7 +81,7 @@ def _settle(name: str, train: RawPart, test: RawPart | None) -> DataSet:
     size = target_size(sizes, channels.pop())
     for part in parts:
         check_room(part, size)
-    labels, names = encode_labels([part.labels for part in parts])
+    labels, names = encode_labels([part.labels for part in parts], train.names)
     if odd := [name for name in names if not is_name(name)]:
         raise DataError(
             f"{train.where} has the label {odd[0][:MAX_NAME]!r}; a label is 1 to {MAX_NAME} printable characters"

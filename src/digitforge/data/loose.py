@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from digitforge.data.npz import read_unlabelled
 from digitforge.data.raw import RawPart, channels_first
 from digitforge.errors import DataError
 from digitforge.files import at_home
-
 
 _UNKNOWN = ("", "-1")  # labels of images without any: by a reader, and as `generate` writes them into an .npz
 
@@ -89,7 +87,7 @@ def read_images(path: str | Path) -> LooseImages:
     if len({part.images.shape[1:] for part in parts}) > 1:
         raise DataError(f"{path} holds a training and a test part of other sizes or kinds; give them one by one")
     images = np.concatenate([part.images for part in parts]) if len(parts) > 1 else parts[0].images
-    labels: NDArray[Any] = np.concatenate([part.labels.astype(str) for part in parts])
+    labels = np.concatenate([_spelt(part) for part in parts])
     return LooseImages(images, None if np.isin(labels, _UNKNOWN).all() else labels, str(path))
 
 
@@ -100,3 +98,9 @@ def _parts(path: Path) -> list[RawPart]:
     if path.suffix.lower() == ".npz" and path.is_file() and (images := read_unlabelled(path)):
         return [images]
     return [part for part in read_parts(path) if part is not None]
+
+
+def _spelt(part: RawPart) -> NDArray[np.str_]:
+    """What each image's label is called."""
+    spelt: NDArray[np.str_] = np.asarray(part.names)[part.labels] if part.names else part.labels.astype(str)
+    return spelt

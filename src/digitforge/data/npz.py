@@ -1,4 +1,4 @@
-"""NumPy archives: `images` and `labels` (and `test_images`, `test_labels`) out of an .npz, never unpickled."""
+"""NumPy archives: `images` and `labels` (and `names`, `test_images`, `test_labels`) of an .npz, never unpickled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from digitforge.data.digits import Images
+from digitforge.data.digits import MAX_NAME, Images, is_name
 from digitforge.data.raw import MAX_BYTES, RawPart, channels_first
 from digitforge.data.unpacked import most_unpacked
 from digitforge.errors import DataError
@@ -35,6 +35,9 @@ DAMAGE = (
     ValueError,
 )
 LAYOUT = "images uint8 [N, H, W], [N, H, W, 3] or [N, C, H, W] and labels [N], integers or strings"
+NAMES_LAYOUT = f"the names of the labels from 0 on, each once, in 1 to {MAX_NAME} printable characters of unicode"
+_WAYS_ON = {"labels": '; for images without labels write labels=np.full(N, "all") and train express-untold'}
+MAX_NAMES_BYTES = 16 * 1024**2  # 65,536 names of the greatest length
 
 
 def read_npz(path: Path) -> tuple[RawPart, RawPart | None]:
@@ -82,9 +85,28 @@ def _read_images(archive: zipfile.ZipFile, path: Path, prefix: str) -> Images:
 def _read_part(archive: zipfile.ZipFile, path: Path, prefix: str) -> RawPart:
     images = _read_images(archive, path, prefix)
     labels = _read_array(archive, path, f"{prefix}labels")
+    names = _read_names(archive, path) if labels.dtype.kind in "iu" else ()
     if labels.dtype.kind not in "iuU" or labels.ndim != 1:
         raise DataError(f"{path} ({prefix}labels) holds {labels.dtype} {list(labels.shape)}; expected {LAYOUT}")
-    return RawPart(images, labels, f"{path} ({prefix}images)")
+    if names and labels.size and not 0 <= labels.min() <= labels.max() < len(names):
+        raise DataError(
+            f"{path} ({prefix}labels) holds {labels.min()} to {labels.max()}, and `names` names 0 to {len(names) - 1}; "
+            "make them fit, or leave `names` out"
+        )
+    return RawPart(images, labels, f"{path} ({prefix}images)", names=names)
+
+
+def _read_names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
+    """What the archive calls the labels from 0 on; none where it has no `names`."""
+    if "names.npy" not in archive.namelist():
+        return ()
+    if (size := archive.getinfo("names.npy").file_size) > MAX_NAMES_BYTES:
+        raise DataError(f"{path} (names) takes {size:,} bytes; expected {NAMES_LAYOUT}, within {MAX_NAMES_BYTES:,}")
+    found = _read_array(archive, path, "names")
+    names = tuple(found.tolist()) if found.dtype.kind == "U" and found.ndim == 1 else ()
+    if not names or not all(map(is_name, names)) or len(set(names)) < len(names):
+        raise DataError(f"{path} (names) holds {found.dtype} {list(found.shape)}; expected {NAMES_LAYOUT}")
+    return names
 
 
 def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[Any]:
@@ -92,7 +114,7 @@ def _read_array(archive: zipfile.ZipFile, path: Path, name: str) -> NDArray[Any]
     member = f"{name}.npy"
     if member not in archive.namelist():
         found = ", ".join(sorted(archive.namelist())[:8]) or "nothing"
-        raise DataError(f"{path} has no array '{name}' (found {found}); expected {LAYOUT}")
+        raise DataError(f"{path} has no array '{name}' (found {found}); expected {LAYOUT}{_WAYS_ON.get(name, '')}")
     info = archive.getinfo(member)
     with archive.open(info) as stream:
         _check_header(cast(BinaryIO, stream), info, path.stat().st_size, f"{path} ({name})")

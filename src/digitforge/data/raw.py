@@ -31,12 +31,14 @@ class RawPart:
     labels: integers or strings [N].
     where: the file or folder, for messages.
     notes: what was done to the images, for the user.
+    names: what labels from 0 on are called, where the file says so; else each label is its own name.
     """
 
     images: Images
     labels: NDArray[Any]
     where: str
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.size == 0:
@@ -60,15 +62,16 @@ def channels_first(images: NDArray[np.uint8], where: str) -> Images:
     )
 
 
-def encode_labels(parts: Sequence[NDArray[Any]]) -> tuple[list[Labels], tuple[str, ...]]:
+def encode_labels(parts: Sequence[NDArray[Any]], given: Sequence[str] = ()) -> tuple[list[Labels], tuple[str, ...]]:
     """Label indices of each part, and the names that all parts share.
 
-    Where every label is one of 0 to 9, as a number or a name, the names are the ten digits and each label is its digit,
-    even if some digits are absent; else the names are the labels that occur, in sorted order (numbers by value).
+    given: what the labels, numbers from 0, are called; they then keep their numbers, and each name stays. Without it
+    the names are the labels that occur, in sorted order (numbers by value). Either way, where every one is one of 0 to
+    9, the names are the ten digits and each label is its digit, even if some digits are absent.
     """
     found = [np.unique(part, return_inverse=True) for part in parts]  # millions of labels are few names
-    spelt = [values.astype(str) for values, _ in found]
-    names = sorted(set(np.concatenate(spelt).tolist()), key=_by_value)
+    spelt = [np.asarray(given)[values] if given else values.astype(str) for values, _ in found]
+    names = list(given) or sorted(set(np.concatenate(spelt).tolist()), key=_by_value)
     if set(names) <= set(DIGIT_NAMES):
         names = list(DIGIT_NAMES)
     order = np.argsort(names)

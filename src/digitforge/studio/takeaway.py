@@ -31,7 +31,7 @@ class Takeaway:
 
 
 def pack(digits: Digits, seed: int, kind: FileKind, stem: str) -> Takeaway:
-    """Digits as a file of a kind: a labelled sheet, an .npz as `generate` writes it, or a zip of one PNG each."""
+    """Digits as a file of a kind: a labelled sheet, an .npz or a zipped folder as `generate` writes them."""
     name, suffix = as_file_name(stem), "" if kind == "zip" else f".{kind}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}{suffix}"
@@ -60,9 +60,9 @@ def write_number(forge: Forge, wish: NumberWish) -> Digits:
 
 
 def _zipped(folder: Path) -> bytes:
-    """The files of a folder; PNG is packed already, and a date would make equal digits unequal."""
+    """The files below a folder; PNG is packed already, and a date would make equal digits unequal."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        for path in sorted(folder.iterdir()):
-            archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes())
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            archive.writestr(zipfile.ZipInfo(path.relative_to(folder).as_posix()), path.read_bytes())
     return stream.getvalue()
