@@ -61,7 +61,7 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one entry a model.")] = False,
 ) -> None:
-    """Measure models: how far from real digits, which digits, how varied, how alike to training images."""
+    """Measure models, or another program's images: how far from real digits, which digits, how varied, any copies?"""
     from digitforge.cli.display import download_progress, notify
     from digitforge.forge import Forge
     from digitforge.metrics.evaluate import measure_subject
