@@ -63,7 +63,7 @@ def evaluation(frechet: float, **changes: Any) -> Figures:
         "frechet": {"value": frechet, "n": COUNT},
         "ratio": {"value": frechet},
         "histogram": {"drawn": dict.fromkeys(DIGITS, 5), "data": dict.fromkeys(DIGITS, 20), "total_variation": 0.1},
-        "details": {"by_label": by_label, "recall": {"value": 0.5}, "copies": {"value": 0.001, "real": 0.001}},
+        "details": {"by_label": by_label, "coverage": {"value": 0.5}, "copies": {"value": 0.001, "real": 0.001}},
         "digits": dict.fromkeys(DIGITS, 10.0),
     }
     figures["details"] |= changes.pop("details", {})
@@ -427,7 +427,7 @@ def test_losses_and_copies_are_read_from_statistics_and_figures(tmp_path: Path) 
 
 def test_wgan_is_held_against_dcgan_at_fifty_epochs_and_shown_so(tmp_path: Path) -> None:
     write_role(tmp_path, "dcgan", dcgan())
-    better = evaluation(91.0, details={"recall": {"value": 0.9}})
+    better = evaluation(91.0, details={"coverage": {"value": 0.9}})
     better["histogram"]["total_variation"] = 0.01
     for role in ("wgan-gp", "wgan"):
         write_role(tmp_path, role, {END: better})
