@@ -37,6 +37,12 @@ MNIST_COUNT = 60_000  # training images
 WAITING = """What the others ask for, each by itself, and the hours of two cores at [these speeds](recipes.md);
 `--only KEY` trains it. Together they are less, as they share trainings, and a run of `--runs` is not trained again."""
 
+# What a reader of a verdict in the docs is to know besides.
+NOTES = {
+    "pretraining": """Rates and beta1 are ours, as document 001 names none, and the finding is one about these.
+[How it came about](what-is-a-gan.md#what-people-say-about-gans), as far as it was seen.""",
+}
+
 
 def main() -> None:
     """Write what the study's results say."""
@@ -64,6 +70,8 @@ def tell_claims(results: Mapping[str, Any], folder: Path) -> None:
     parts = [f"{len(kept['findings'])} of {len(CLAIMS)} claims; {trained(kept)}."]
     for finding in kept["findings"]:
         parts += [f"#### `{finding['key']}`", f"*{finding['claim']}* {finding['sentence']}"]
+        if note := NOTES.get(finding["key"]):
+            parts.append(note)
         if shown := finding["pictures"]:
             pictures = [f"![{one['alt']}](images/claims/{picture(one).name})" for one in shown]
             parts.append(table([[one["caption"] for one in shown], pictures]))

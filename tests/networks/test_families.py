@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -10,8 +13,9 @@ from torch import Tensor, nn
 
 from digitforge.errors import RecipeError
 from digitforge.networks.build import FAMILIES, build
-from digitforge.networks.layers import Dropout, mixes_samples, seed_dropout
+from digitforge.networks.layers import BatchNorm, Dropout, Flatten, Logit, mixes_samples, seed_dropout
 from digitforge.networks.pixels import to_network, to_uint8
+from digitforge.networks.players import Discriminator, Generator, Outline, Pair
 from digitforge.networks.to_onnx import discriminator_to_onnx, generator_to_onnx
 from network_checks import CLASSES, COLOUR, GREY, Shape, layers, make, networks, stir
 
@@ -147,3 +151,51 @@ def run(model: bytes, feeds: dict[str, np.ndarray]) -> np.ndarray:
     options.intra_op_num_threads = 1
     (output,) = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]).run(None, feeds)
     return output
+
+
+def family_with(player: str, layer: nn.Module) -> Callable[[Outline], Pair]:
+    """A family of one's own that has a layer in one of its players."""
+
+    def build(outline: Outline) -> Pair:
+        pixels = math.prod(outline.shape)
+        draw = nn.Sequential(nn.Linear(outline.latent_size, pixels), nn.Unflatten(1, outline.shape))
+        features = nn.Sequential(Flatten())
+        (draw if player == "generator" else features).append(nn.Sequential(layer))
+        return Pair(Generator(draw, outline.classes), Discriminator(features, Logit(pixels, outline.classes)))
+
+    return build
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+@pytest.mark.parametrize(
+    ("layer", "instead"),
+    [
+        (nn.BatchNorm1d(4), r"digitforge\.networks\.layers\.BatchNorm"),
+        (nn.BatchNorm2d(4), r"digitforge\.networks\.layers\.BatchNorm"),
+        (nn.LazyBatchNorm2d(), r"digitforge\.networks\.layers\.BatchNorm"),
+        (nn.SyncBatchNorm(4), r"digitforge\.networks\.layers\.BatchNorm"),
+        (nn.InstanceNorm2d(4, track_running_stats=True), "it with track_running_stats=False"),
+        (nn.Dropout(0.3), r"digitforge\.networks\.layers\.Dropout"),
+        (nn.Dropout2d(0.3), r"digitforge\.networks\.layers\.Dropout"),
+        (nn.RReLU(), r"torch\.nn\.LeakyReLU"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_a_family_with_a_layer_that_would_train_wrongly_is_refused(
+    monkeypatch: pytest.MonkeyPatch, player: str, layer: nn.Module, instead: str
+) -> None:
+    monkeypatch.setitem(FAMILIES, "mine", family_with(player, layer))
+    with pytest.raises(
+        RecipeError, match=rf'the {player} of the family "mine" .*{type(layer).__name__}.*; use {instead}$'
+    ):
+        make("mine")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [BatchNorm(4), Dropout(0.3), nn.InstanceNorm2d(4), nn.GroupNorm(1, 4), nn.LayerNorm(4), nn.Dropout(0.0)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_that_train_rightly_are_let_in(monkeypatch: pytest.MonkeyPatch, layer: nn.Module) -> None:
+    monkeypatch.setitem(FAMILIES, "mine", family_with("generator", layer))
+    assert layer in list(make("mine").generator.modules())

@@ -14,7 +14,7 @@ from digitforge.data.svhn import TRAIN_COUNT
 from digitforge.errors import DataError, OutputError, UserError
 from digitforge.recipe import load_recipe, recipe_names
 from digitforge.report.comparison import differing_settings
-from digitforge.runs import RunFolder
+from digitforge.runs import RunFolder, count_of
 from digitforge.sheets import read_png
 from digitforge.studies import claims
 from digitforge.studies.claim_runs import Extent, Planned, gather, narrowed, plan_runs, runaways
@@ -63,7 +63,7 @@ def evaluation(frechet: float, **changes: Any) -> Figures:
         "frechet": {"value": frechet, "n": COUNT},
         "ratio": {"value": frechet},
         "histogram": {"drawn": dict.fromkeys(DIGITS, 5), "data": dict.fromkeys(DIGITS, 20), "total_variation": 0.1},
-        "details": {"by_label": by_label, "recall": {"value": 0.5}, "copies": {"value": 0.001, "real": 0.001}},
+        "details": {"by_label": by_label, "coverage": {"value": 0.5}, "copies": {"value": 0.001, "real": 0.001}},
         "digits": dict.fromkeys(DIGITS, 10.0),
     }
     figures["details"] |= changes.pop("details", {})
@@ -161,6 +161,12 @@ def judged(share: float) -> dict[str, Any]:
     return {"accuracy": {**shares, "real_train_n": JUDGED, "fake_n": JUDGED}}
 
 
+def ending(*sentences: str) -> Callable[[int], Sequence[Line]]:
+    """Twenty epochs of runs that were well till the last one, of which the diagnosis says this."""
+    well = judged(0.6)
+    return told(20, *[well] * 19, well | {"diagnosis": list(sentences)})
+
+
 def losing(share: float, epochs: int) -> Callable[[int], Sequence[Line]]:
     return told(epochs, judged(share))
 
@@ -180,6 +186,9 @@ def readings(nines: float, others: float, to_sevens: float) -> dict[str, Any]:
     }
 
 
+D_WINS = "The discriminator wins and the generator learns no more from it: it is right on 100 %; lower its rate."
+G_COLLAPSED = "The generator has collapsed and draws only a part of what there is: 0 of 1,000 are read as 3; raise r1."
+BY_HEART = "The data are so few that the discriminator learns them by heart: by so much; take more."
 REAL_NINES = readings(0.1, 0.02, 0.3)
 RASCHKA: Role = ({20.0: evaluation(50.0), END: evaluation(40.0)}, None)
 SETTLED = {50.0: evaluation(30.0), END: evaluation(29.0)}
@@ -324,10 +333,10 @@ def of_svhn(**details: Any) -> Role:
         ("not-memorised", "does not hold", {"raschka": drawing(copies={"value": 0.3, "real": 0.001})}),
         ("varied-strokes", "holds", {"raschka": drawing(**strokes(0.48))}),
         ("varied-strokes", "does not hold", {"raschka": drawing(**strokes(0.1))}),
-        ("strong-d", "holds", {"raschka-strong-d": ends(100), "raschka": RASCHKA}),
-        ("strong-d", "does not hold", {"raschka-strong-d": ends(50), "raschka": RASCHKA}),
-        ("strong-g", "holds", {"raschka-strong-g": ends(100), "raschka": RASCHKA}),
-        ("strong-g", "does not hold", {"raschka-strong-g": ends(50), "raschka-first-epochs": ends(50)}),
+        ("strong-d", "holds", {"raschka-strong-d": (ends(50)[0], ending(D_WINS)), "raschka": RASCHKA}),
+        ("strong-d", "cannot be told", {"raschka-strong-d": (ends(100)[0], ending(BY_HEART)), "raschka": RASCHKA}),
+        ("strong-g", "holds", {"raschka-strong-g": (ends(50)[0], ending(BY_HEART, G_COLLAPSED)), "raschka": RASCHKA}),
+        ("strong-g", "cannot be told", {"raschka-strong-g": (ends(100)[0], ending()), "raschka": RASCHKA}),
     ],
 )
 def test_a_claim_is_found_as_it_was_made_up(tmp_path: Path, key: str, word: Word, roles: Mapping[str, Role]) -> None:
@@ -427,7 +436,7 @@ def test_losses_and_copies_are_read_from_statistics_and_figures(tmp_path: Path) 
 
 def test_wgan_is_held_against_dcgan_at_fifty_epochs_and_shown_so(tmp_path: Path) -> None:
     write_role(tmp_path, "dcgan", dcgan())
-    better = evaluation(91.0, details={"recall": {"value": 0.9}})
+    better = evaluation(91.0, details={"coverage": {"value": 0.9}})
     better["histogram"]["total_variation"] = 0.01
     for role in ("wgan-gp", "wgan"):
         write_role(tmp_path, role, {END: better})
@@ -435,6 +444,56 @@ def test_wgan_is_held_against_dcgan_at_fifty_epochs_and_shown_so(tmp_path: Path)
     assert found["wgan-alike"].word == "holds"
     assert found["wgan-no-collapse"].word == "holds"
     assert ["after 50 epochs" in plate.caption for plate in found["wgan-alike"].plates] == [True, True]
+
+
+def test_scattered_bad_images_are_no_variety(tmp_path: Path) -> None:
+    write_role(tmp_path, "dcgan", dcgan())
+    scattered = evaluation(400.0, details={"recall": {"value": 0.99}, "coverage": {"value": 0.1}})
+    scattered["histogram"]["total_variation"] = 0.01
+    for role in ("wgan-gp", "wgan"):
+        write_role(tmp_path, role, {END: scattered})
+    assert findings(tmp_path, "wgan-no-collapse")["wgan-no-collapse"].word == "does not hold"
+
+
+def test_a_verdict_tells_how_runs_ended_and_where_one_side_has_no_spread(tmp_path: Path) -> None:
+    write_role(tmp_path, "upsample", {40.0: evaluation(60.0)} | ends(50)[0])
+    black = evaluation(100.0)
+    write_role(tmp_path, "upsample-no-pretraining", {END: black}, told(50, judged(1.0) | {"diagnosis": [D_WINS]}))
+    for run in map(RunFolder, (tmp_path / "gallery").glob("upsample-no-pretraining-*")):
+        keep(study_measures(tmp_path), run, count_of(run.snapshots()[-1]), black, seed=1)
+    found = findings(tmp_path, "pretraining")["pretraining"]
+    wins = "the discriminator wins and the generator learns no more from it"
+    assert found.endings == (f"3 of 3 runs of upsample-no-pretraining ended so: {wins}",)
+    assert found.sentence.endswith(f". {found.endings[0]}.")
+    assert "the latter all measured the same, so that the interval tells the former's spread alone" in found.sentence
+
+
+def test_a_fault_that_went_away_is_no_collapse(tmp_path: Path) -> None:
+    write_role(tmp_path, "raschka", RASCHKA[0])
+    won = judged(0.99) | {"diagnosis": [D_WINS]}
+    write_role(tmp_path, "raschka-strong-d", ends(50)[0], told(20, *[won] * 19, judged(0.6)))
+    found = findings(tmp_path, "strong-d")["strong-d"]
+    assert (found.word, found.conditions[0].values, found.endings) == ("cannot be told", (0.0, 0.0, 0.0), ())
+
+
+def test_a_larger_distance_stands_beside_the_count_of_collapses_and_decides_nothing(tmp_path: Path) -> None:
+    write_role(tmp_path, "raschka", RASCHKA[0])
+    write_role(tmp_path, "raschka-strong-d", ends(100)[0], ending())
+    found = findings(tmp_path, "strong-d")["strong-d"]
+    count, ratio = found.conditions
+    assert (count.word, ratio.word, found.word) == ("cannot be told", "holds", "cannot be told")
+    assert "; beside it, distance after 20 epochs with D's rate 10 times as high over that as described: 2.00" in (
+        found.sentence
+    )
+    assert "<td>beside it</td>" in (tmp_path / "study" / "report.html").read_text()
+
+
+def test_a_run_that_was_never_diagnosed_tells_of_no_collapse(tmp_path: Path) -> None:
+    write_role(tmp_path, "raschka", RASCHKA[0])
+    write_role(tmp_path, "raschka-strong-d", *ends(100))
+    found = findings(tmp_path, "strong-d")["strong-d"]
+    assert (found.word, found.conditions) == ("cannot be told", ())
+    assert "measured neither D nor figures" in found.sentence
 
 
 def test_noise_is_shown_of_either_size(tmp_path: Path) -> None:
@@ -528,7 +587,7 @@ def test_a_study_hears_of_the_trainings_that_diverged(tmp_path: Path, monkeypatc
 
 def test_a_run_that_diverged_counts_beside_those_that_did_not(tmp_path: Path) -> None:
     write_role(tmp_path, "raschka", RASCHKA[0])
-    write_role(tmp_path, "raschka-strong-g", ends(50)[0])
+    write_role(tmp_path, "raschka-strong-g", ends(50)[0], ending())
     planned = plan(tmp_path, "raschka-first-epochs", "raschka-strong-g")
     runs = gather(planned, StudyFolder(tmp_path / "study"), study_measures(tmp_path))
     runs["raschka-strong-g"] = runs["raschka-strong-g"][:2]

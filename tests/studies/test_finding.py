@@ -14,6 +14,7 @@ from digitforge.studies.finding import ABOVE, ALIKE, BETTER, SHARE, Claim, Condi
 from digitforge.studies.intervals import Region, Word
 
 NOTHING = Evidence({}, {})
+STILL = "all measured the same, so that the interval tells"
 
 
 def claim(*conditions: Condition) -> Claim:
@@ -109,6 +110,27 @@ def test_a_claim_that_falls_with_one_part_says_what_the_other_leaves_open() -> N
     found = replace(found, reasons=("nothing was drawn",))
     assert found.sentence.startswith("Does not hold. A: 1.50")
     assert found.sentence.endswith("Left open: nothing was drawn.")
+
+
+@pytest.mark.parametrize(
+    ("values", "against", "runs"),
+    [
+        ((2.0, 2.1), (4.0, 4.1), "(2 runs against 2)"),
+        ((2.0, 2.1), (4.0,), "(2 runs against 1)"),
+        ((2.0, 2.1), (4.0, 4.0), f"the latter {STILL} the former's spread alone)"),
+        ((2.0, 2.0), (4.0, 4.1), f"the former {STILL} the latter's spread alone)"),
+        ((2.0, 2.0), (4.0, 4.0), "(2 runs against 2; in each group all measured the same)"),
+    ],
+)
+def test_a_side_without_spread_is_named(values: tuple[float, ...], against: tuple[float, ...], runs: str) -> None:
+    assert Condition("a", values, BETTER, against, is_ratio=True).sentence.endswith(runs)
+
+
+def test_a_figure_that_stands_aside_decides_nothing() -> None:
+    beside = Condition("b", (-1.0, -1.1, -0.9), ABOVE, is_aside=True)
+    found = settle(claim(Condition("a", (1.0, 1.1, 0.9), ABOVE), beside), NOTHING)
+    assert (beside.word, found.word, found.by_itself) == ("does not hold", "holds", "holds")
+    assert "; beside it, b: -1.00" in found.sentence
 
 
 def test_the_interval_of_a_share_ends_at_all_of_them() -> None:

@@ -16,7 +16,7 @@ from digitforge.data import DataSet, load_data
 from digitforge.errors import DivergenceError, InterruptionError
 from digitforge.recipe import Recipe, recipe_keys
 from digitforge.runs import RunFolder
-from digitforge.training.diagnosis import Finding, chance_of_so_few, diagnose
+from digitforge.training.diagnosis import Finding, chance_of_so_few, diagnose, kind_of
 from digitforge.training.train import train
 from tiny_runs import Listener, tiny_recipe
 
@@ -321,6 +321,14 @@ def test_what_is_wrong_beside_each_other_is_said_in_one_order_under_unchanging_h
     assert all(finding.sentence.count(": ") == 1 and finding.sentence.endswith(".") for finding in said)
     earlier = diagnose(lines(BY_HEART, NOISE | {"spread": 0.03}), MNIST, recipe())
     assert [one.sentence.split(":")[0] for one in said] == [one.sentence.split(":")[0] for one in earlier]
+
+
+def test_a_sentence_that_statistics_kept_tells_its_kind() -> None:
+    sick = (lines(PERFECT, NOISE), lines(BLIND, NOISE), lines(figures=NOISE | {"spread": 0.0}), lines(BY_HEART))
+    said = [finding for told in (*sick, lines(loss=losses(300))) for finding in found(told)]
+    assert len({finding.kind for finding in said}) == 5
+    assert all(kind_of(finding.sentence) == finding.kind for finding in said)
+    assert kind_of("The generator is tired: it said so; let it rest.") is None
 
 
 def test_every_key_that_is_named_is_one_of_a_recipe() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from digitforge.networks.layers import BatchNorm
 from digitforge.networks.players import Generator
@@ -66,6 +67,39 @@ def test_averaging_leaves_the_trained_weights_alone() -> None:
     assert weight(generator) == 4.0
     assert generator.layers.weight.requires_grad
     assert not average.generator.layers.weight.requires_grad
+
+
+def test_what_layers_keep_besides_weights_is_that_of_the_trained_generator() -> None:
+    torch.manual_seed(0)
+    generator = Generator(nn.Sequential(spectral_norm(nn.Linear(3, 3)), BatchNorm(3)), classes=0)
+    average = Average(generator, half_life=10)
+    first = copy.deepcopy(average.generator.state_dict())
+    with torch.no_grad():
+        generator.layers[0].parametrizations.weight.original.add_(torch.randn(3, 3))
+    for _ in range(5):
+        generator(torch.randn(4, 3))
+    average.update(images_seen=1000, batch_size=100)
+    for name, buffer in average.generator.named_buffers():
+        is_normalisation = name.startswith("layers.1.")
+        torch.testing.assert_close(buffer, first[name] if is_normalisation else generator.get_buffer(name))
+        assert not torch.equal(first[name], generator.get_buffer(name)), name
+
+
+def test_a_buffer_that_a_layer_replaces_is_followed() -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("passes", torch.zeros(1))
+
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            self.passes = self.passes + 1
+            return input
+
+    generator = Generator(nn.Sequential(nn.Linear(1, 1), Counting()), classes=0)
+    average = Average(generator, half_life=10)
+    generator(torch.ones(1, 1))
+    average.update(images_seen=1000, batch_size=100)
+    assert float(average.generator.layers[1].passes) == 1
 
 
 def normalising(size: int, classes: int = 0) -> Generator:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from statistics import geometric_mean
 
 from digitforge.studies.claim_pictures import copies, curves, models, over_training, together
 from digitforge.studies.evidence import Evidence, MissingError, Need, StudiedRun
-from digitforge.studies.finding import ABOVE, AS_VARIED, BELOW, BETTER, NOTICED, WORSE, Claim, Condition
+from digitforge.studies.finding import ABOVE, AS_VARIED, BELOW, BETTER, WORSE, Claim, Condition
 from digitforge.studies.intervals import Region
 from digitforge.studies.statistics_of_runs import parts, unrest
+from digitforge.training.diagnosis import Kind, kind_of
 
 _STAGES = (0, 0.25, 1)  # epochs after which noise, blobs and rough digits are looked for
 _EARLY = 20  # epochs by which a collapse "too quickly" shows
 _TOO_STRONG = 10  # times that a player's rate is raised
+# What a diagnosis calls a training that came to nothing; one with too few data may yet draw well.
+_COLLAPSES: tuple[Kind, ...] = ("discriminator-wins", "generator-wins", "collapse", "divergence")
 _FIFTHS = 5
 _COPIED = Region(high=0.005)  # of images, beyond those of real ones: one in two hundred
 
@@ -57,22 +59,24 @@ def _collapse(role: str, player: str) -> Callable[[Evidence], Sequence[Condition
     def measure(evidence: Evidence) -> Sequence[Condition]:
         described = "raschka-first-epochs"
         plain, count = evidence.each(described, lambda run: run.distance()), evidence.count(described)
-        diverged = evidence.diverged.get(role, 0)
-        if diverged:
-            collapses = _collapses(diverged, [run.distance() for run in evidence.runs.get(role, ())], plain)
-            says = f"share of runs that diverge, or end notably farther from real images, {setting}"
-            return [Condition(says, collapses, ABOVE, n=count, is_count=True)]
-        strong = evidence.each(role, lambda run: run.distance())
-        says = f"distance after {_EARLY} epochs {setting} over that as described"
-        return [Condition(says, strong, WORSE, plain, is_ratio=True, n=count)]
+        runs = evidence.runs.get(role, ())
+        collapses = (*[1.0] * evidence.diverged.get(role, 0), *map(_collapsed, runs))
+        if not collapses:
+            evidence.of(role)  # raises
+        says = f"share of runs that diverge, or end with a player that wins or a G that has collapsed, {setting}"
+        conditions = [Condition(says, collapses, ABOVE, is_count=True)]
+        if runs:
+            says = f"distance after {_EARLY} epochs {setting} over that as described"
+            strong = evidence.each(role, lambda run: run.distance())
+            conditions.append(Condition(says, strong, WORSE, plain, is_ratio=True, n=count, is_aside=True))
+        return conditions
 
     return measure
 
 
-def _collapses(diverged: int, strong: Sequence[float], plain: Sequence[float]) -> tuple[float, ...]:
-    """1 for each run that collapsed, 0 for the others: runs that diverged have no distance which could be averaged."""
-    collapsed = NOTICED * geometric_mean(plain)
-    return (*[1.0] * diverged, *(float(distance > collapsed) for distance in strong))
+def _collapsed(run: StudiedRun) -> float:
+    """1 where a run's diagnosis says at its end that training has collapsed, else 0."""
+    return float(any(kind_of(sentence) in _COLLAPSES for sentence in run.diagnosis))
 
 
 def _losses_settle(evidence: Evidence) -> Sequence[Condition]:
@@ -141,10 +145,10 @@ CLAIMS = (
         "strong-d",
         "004",
         "If the discriminator becomes too powerful too quickly, training can collapse.",
-        f"D's learning rate {_TOO_STRONG} times as high, for {_EARLY} epochs. It holds if the distance to real images "
-        "is more than a quarter larger than as described. Where the numbers of a run ran away, it is runs that are "
-        "counted, those that did and those with such a distance: it then holds if their share is above 0, of which one "
-        "such run is proof.",
+        f"D's learning rate {_TOO_STRONG} times as high, for {_EARLY} epochs. Runs are counted that collapsed: whose "
+        "numbers ran away, or of which the last diagnosis says that a player wins or that G has collapsed. It holds if "
+        "their share is above 0, of which one such run is proof; without one it cannot be told. How much farther from "
+        "real images the runs end than as described stands beside, since a larger distance alone is no collapse.",
         ("raschka-strong-d", "raschka-first-epochs"),
         _collapse("raschka-strong-d", "D"),
         pictures=together(over_training("raschka-first-epochs", _EARLY), over_training("raschka-strong-d", _EARLY)),

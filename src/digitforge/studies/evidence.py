@@ -123,6 +123,21 @@ class StudiedRun:
         found = self.measures.of_digits(self.folder, self.snapshot_after(epochs), self.measures.data.train.names)
         return {name: float(one["floors"]) for name, one in found.items()}
 
+    @cached_property
+    def diagnosis(self) -> tuple[str, ...]:
+        """What was wrong with it when it was last measured until its need is met, a sentence each.
+
+        Raises MissingError where neither D's accuracies nor the figures had been measured by then.
+        """
+        end = self.images + self.recipe.training.batch_size
+        lines = [line for line in self.folder.read_stats() if float(line["images"]) <= end]
+        measured = [line for line in lines if "accuracy" in line or "figures" in line]
+        if not measured:
+            raise MissingError(
+                f"{self.folder.path.name} measured neither D nor figures, by which it would be diagnosed"
+            )
+        return tuple(map(str, measured[-1].get("diagnosis", [])))
+
     @property
     def judged(self) -> int:
         """Images of each kind that D judged when its accuracy was last measured."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from digitforge.errors import DigitforgeError
 from digitforge.report.plates import Plate
 from digitforge.report.quantities import number
 from digitforge.sheets import PNG_DAMAGE
-from digitforge.studies.evidence import SEEDS, Evidence
+from digitforge.studies.evidence import SEEDS, Evidence, StudiedRun
 from digitforge.studies.intervals import (
     ANYWHERE,
     LEVEL,
@@ -51,7 +52,7 @@ class Condition:
     is_ratio: whether values are compared on logarithms. n: images behind each value, 0 where none were drawn.
     bound: whether values are only bounds, since training ended first: the truth is "at least", or "at most", as much.
     possible: where such values can lie at all, which no interval goes beyond. is_count: whether each value is 1 or 0,
-    for something that a run did or did not.
+    for something that a run did or did not. is_aside: whether it only stands beside the others, and decides nothing.
     """
 
     says: str
@@ -63,6 +64,7 @@ class Condition:
     bound: Bound = ""
     possible: Region = ANYWHERE
     is_count: bool = False
+    is_aside: bool = False
 
     @property
     def interval(self) -> Interval:
@@ -98,9 +100,22 @@ class Condition:
         found, count = self.interval, len(self.values)
         runs = f"{count} {'run' if count == 1 else 'runs'}"
         if self.against is not None:
-            runs += f" against {len(self.against)}"
+            runs += f" against {len(self.against)}{self._still}"
         spread = "" if math.isinf(found.high) or count < 2 else f", {LEVEL:.0%} interval {_between(found)}"
-        return f"{self.says}: {self.bound + ' ' if self.bound else ''}{number(found.mean)}{spread} ({runs})"
+        beside = "beside it, " if self.is_aside else ""
+        return f"{beside}{self.says}: {self.bound + ' ' if self.bound else ''}{number(found.mean)}{spread} ({runs})"
+
+    @property
+    def _still(self) -> str:
+        """Which of the two groups has no spread, in words, since the interval then tells the other's alone."""
+        assert self.against is not None
+        own, other = (len(group) > 1 and len(set(group)) == 1 for group in (self.values, self.against))
+        if own and other:
+            return "; in each group all measured the same"
+        if own or other:
+            still, moving = ("former", "latter") if own else ("latter", "former")
+            return f"; the {still} all measured the same, so that the interval tells the {moving}'s spread alone"
+        return ""
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain types; a bound that is infinite as None."""
@@ -117,6 +132,7 @@ class Condition:
             "n": self.n,
             "bound": self.bound,
             "word": self.word,
+            "is_aside": self.is_aside,
         }
 
 
@@ -146,7 +162,8 @@ class Finding:
     """A claim with what was found.
 
     word: the verdict. by_itself: what the figures would say if their runs were what the claim asks for; None where
-    there are no figures. reasons: why it cannot be told, each a few words.
+    there are no figures. reasons: why it cannot be told, each a few words. endings: what was wrong with some of the
+    runs at their end, each a sentence without its full stop.
     """
 
     claim: Claim
@@ -155,6 +172,7 @@ class Finding:
     reasons: tuple[str, ...]
     conditions: tuple[Condition, ...]
     plates: tuple[Plate, ...]
+    endings: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -172,7 +190,7 @@ class Finding:
             text += f" By these runs alone: {self.by_itself}."
         elif reasons and not is_open:  # it falls with one part, whatever the others say
             text += f" Left open: {reasons}."
-        return text
+        return text + "".join(f" {ending}." for ending in self.endings)
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but pictures, as plain types."""
@@ -188,6 +206,7 @@ class Finding:
             "reasons": list(self.reasons),
             "sentence": self.sentence,
             "conditions": [condition.as_dict() for condition in self.conditions],
+            "endings": list(self.endings),
         }
 
 
@@ -200,11 +219,30 @@ def settle(claim: Claim, evidence: Evidence, shortfalls: Sequence[str] = ()) -> 
     reasons = [*shortfalls, *evidence.shortfalls(claim.roles, claim.seeds, claim.may_diverge)]
     try:
         conditions = tuple(claim.measure(evidence))
-        by_itself = join([condition.word for condition in conditions])
+        by_itself = join([condition.word for condition in conditions if not condition.is_aside])
     except DigitforgeError as error:  # a run, a snapshot or a reader is missing: the other claims go on
         return Finding(claim, "cannot be told", None, (*reasons, str(error)), (), ())
     word: Word = "cannot be told" if reasons else by_itself
-    return Finding(claim, word, by_itself, tuple(reasons), conditions, _pictures(claim, evidence))
+    pictures, endings = _pictures(claim, evidence), _endings(claim, evidence)
+    return Finding(claim, word, by_itself, tuple(reasons), conditions, pictures, endings)
+
+
+def _endings(claim: Claim, evidence: Evidence) -> tuple[str, ...]:
+    """What the last diagnosis of a claim's runs said, role by role: by how many runs, and what in its first words."""
+    found = []
+    for role in claim.roles:
+        runs = evidence.runs.get(role, ())
+        heads = Counter(sentence.partition(":")[0] for run in runs for sentence in _diagnosis(run))
+        for head, count in heads.items():
+            found.append(f"{count} of {len(runs)} runs of {role} ended so: {head[:1].lower()}{head[1:]}")
+    return tuple(found)
+
+
+def _diagnosis(run: StudiedRun) -> tuple[str, ...]:
+    try:
+        return run.diagnosis
+    except DigitforgeError:  # never measured, or not to be read: what it says besides is lost, and no claim
+        return ()
 
 
 def _pictures(claim: Claim, evidence: Evidence) -> tuple[Plate, ...]:

@@ -20,7 +20,9 @@ def growth_part(group: Group) -> StudyPart:
     rows = tuple(
         Row(digit, tuple(_cell(grown[digit]) for grown in kinds.values()), better="lower") for digit in group.digits
     )
-    table = Table("Distance at the end, in each digit's floors", tuple(kinds), rows)
+    table = Table(
+        "Distance at the end, in each digit's floors, mean ± standard deviation over seeds", tuple(kinds), rows
+    )
     curves = {
         digit: {kind: _curves(grown[digit]) for kind, grown in kinds.items() if _curves(grown[digit])}
         for digit in group.digits

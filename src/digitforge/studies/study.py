@@ -183,7 +183,7 @@ def _bar(condition: Condition) -> Bar:
         claimed=(condition.claimed.low, condition.claimed.high),
         points=condition.values if condition.against is None else (),
         values=" against ".join(" · ".join(map(number, group)) for group in groups),
-        word=condition.word,
+        word="beside it" if condition.is_aside else condition.word,
         is_ratio=condition.is_ratio,
         n=condition.n,
         bound=condition.bound,

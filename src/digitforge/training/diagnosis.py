@@ -79,6 +79,11 @@ def diagnose(
     return [finding for finding in (outcome, _too_little_data(run)) if finding is not None]
 
 
+def kind_of(sentence: str) -> Kind | None:
+    """The kind of a finding whose sentence statistics kept; None for words that no release of today says."""
+    return next((kind for kind, words in _HEADLINES.items() if sentence.startswith(f"{words}:")), None)
+
+
 def is_early(lines: Sequence[Line], recipe: Recipe) -> bool:
     """Whether a run has been measured too little for most signs: they take D's accuracies and, where it has any, the
     figures."""

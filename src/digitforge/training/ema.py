@@ -19,7 +19,11 @@ _NORM_BATCH = 256
 
 
 class Average:
-    """An exponential moving average of a generator's weights (Yazici et al. 2019)."""
+    """An exponential moving average of a generator's weights (Yazici et al. 2019).
+
+    What else its layers keep, as spectral normalisation its vectors, is taken as it is; but the statistics of batch
+    normalisation, which fit no averaged weights, stay as they were first (see `measured`).
+    """
 
     def __init__(self, generator: Generator, half_life: int) -> None:
         self.generator = copy.deepcopy(generator).requires_grad_(False)
@@ -28,11 +32,20 @@ class Average:
             [parameter.data for parameter in self.generator.parameters()],
             [parameter.data for parameter in generator.parameters()],
         )
+        # By name, since a layer may put a new tensor in a buffer's place.
+        self._buffers = [
+            (own, layer, name)
+            for own, layer in zip(self.generator.modules(), generator.modules(), strict=True)
+            if not isinstance(layer, BatchNorm)
+            for name, _ in layer.named_buffers(recurse=False)
+        ]
 
     def update(self, images_seen: int, batch_size: int) -> None:
         """Take in the weights after a step that brought the images seen to `images_seen`."""
         half_life = min(self.half_life, _RAMP * images_seen)
         torch._foreach_lerp_(*self._pairs, 1 - 0.5 ** (batch_size / half_life))
+        for own, layer, name in self._buffers:
+            own.get_buffer(name).copy_(layer.get_buffer(name))
 
 
 @torch.no_grad()
