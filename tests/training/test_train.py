@@ -21,7 +21,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from digitforge import classifier as classifier_module
-from digitforge.data import DataSet
+from digitforge.data import DataSet, Digits
 from digitforge.errors import DataError, DivergenceError, InterruptionError, RecipeError, RunError
 from digitforge.forge import Forge
 from digitforge.metrics import reference as reference_module
@@ -266,6 +266,14 @@ def test_images_that_only_the_caller_has_are_trained_on_without_figures(pinned: 
     folder = train(tiny_recipe({"training.images": 2 * BATCH}), data, out=tmp_path / "run")
     assert folder.is_finished
     assert dict(Forge.load(folder.model).card.figures) == {}
+
+
+@pytest.mark.parametrize("size", [(64, 64), (40, 128)], ids=str)
+def test_images_of_the_callers_are_learned_and_drawn_at_their_own_size(tmp_path: Path, size: tuple[int, int]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 3, *size), np.uint8)
+    data = DataSet("own", Digits(images, np.arange(60) % 2, ("cat", "dog")), None)
+    run = train(tiny_recipe(), data, out=tmp_path / "run")
+    assert Forge.load(run.path).generate("dog", 3).images.shape == (3, 3, *size)
 
 
 def test_images_of_the_callers_under_the_name_of_others_have_no_figures(
