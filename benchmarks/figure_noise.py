@@ -5,8 +5,8 @@
 F is the Frechet distance of 10,000 real digits to the others: once for MNIST's own test part, once for that with its
 labels weighted to the shares that they have in training, as a model that is told its labels draws them, and for random
 parts of all 70,000, with labels as chance has them and with each at its share. The model is the pretrained one, 10,000
-images a seed. Of stacked digits: F, and how far the labels of as many real test images lie from those of training. Keeps
-all in benchmarks/results/figure_noise.json.
+images a seed. Of stacked digits: F, and how far the labels of as many real test images lie from those of training.
+Keeps all in benchmarks/results/figure_noise.json.
 """
 
 from __future__ import annotations

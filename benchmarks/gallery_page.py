@@ -52,8 +52,8 @@ recipe is, and its losses: [recipes](recipes.md).
 
 The rows of a sheet are the digits asked for; a model that is told none drew 500 images, which the pinned classifier
 sorted into rows: a short or missing one is a digit that it hardly draws. Where a passage has no word on the run's
-[diagnosis](diagnosis.md), it was not looked at. The runs of `express` and
-`express-untold` are others than the README's: their length is a time, and in faster hours of the machine it held more images.
+[diagnosis](diagnosis.md), it was not looked at. The runs of `express` and `express-untold` are others than the
+README's: their length is a time, and in faster hours of the machine it held more images.
 
 """
 FIGURES = """## All figures
