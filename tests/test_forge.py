@@ -17,8 +17,9 @@ from digitforge import forge as forge_module
 from digitforge import onnx_file
 from digitforge.classifier import Classifier
 from digitforge.data import Digits
+from digitforge.data.digits import UNLABELLED
 from digitforge.errors import ModelError, UserError
-from digitforge.forge import UNLABELLED, Forge
+from digitforge.forge import Forge
 from digitforge.randomness import draw_latents, stream
 from digitforge.runs import RunFolder, SpecialistsFolder
 from tiny_models import (

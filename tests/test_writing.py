@@ -17,9 +17,9 @@ from scipy.io import loadmat
 
 from digitforge import writing
 from digitforge.data import DIGIT_NAMES, Digits, read_idx, read_path
-from digitforge.data.digits import is_name
+from digitforge.data.digits import UNLABELLED, is_name
 from digitforge.errors import DataError, OutputError
-from digitforge.forge import UNLABELLED, Drawn
+from digitforge.forge import Drawn
 from digitforge.places import as_file_name, as_folder_names
 from digitforge.writing import Order, Written, check, write
 
@@ -83,7 +83,7 @@ def test_an_npz_brings_back_the_names_of_its_labels(tmp_path: Path, names: tuple
     digits = Digits(some_digits(24).images, labels, names)
     save(tmp_path / "x.npz", digits)
     with np.load(tmp_path / "x.npz", allow_pickle=False) as arrays:
-        assert arrays["names"].tolist() == list(names)
+        assert arrays["label_names"].tolist() == list(names)
         assert arrays["labels"].tolist() == labels.tolist()
     data = read_path(tmp_path / "x.npz")
     assert data.test is not None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from digitforge.card import Card
 from digitforge.classifier import Classifier, classifier_for
-from digitforge.data.digits import FEW_LABELS, Digits, Images, Labels, listed
+from digitforge.data.digits import FEW_LABELS, UNLABELLED, Digits, Images, Labels, listed
 from digitforge.errors import ModelError, UserError, enumerated
 from digitforge.files import at_home
 from digitforge.onnx_file import BLEND, Port
@@ -30,7 +30,6 @@ MAX_COUNT = 10_000_000  # images a call; more come from further seeds
 MAX_UNSUMMED = 1e-4  # how far from 1 the shares of a blend may sum up: float32 keeps seven digits
 MAX_BYTES = 4 * 1024**3  # what generate() may hold in memory; batches() needs no more than one batch
 MAX_VARIETY = 1.5  # far enough to see that latents which training hardly ever met draw badly
-UNLABELLED = ("unlabelled",)  # the names of digits that nobody told or read a label of
 
 # A digit that an unconditional model draws less often than this, once so many images were drawn, is given up.
 HOPELESS_YIELD = 1 / 200

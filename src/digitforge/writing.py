@@ -15,12 +15,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from digitforge.data.digits import DIGIT_NAMES, FEW_LABELS, Digits, Images, listed
+from digitforge.data.digits import DIGIT_NAMES, FEW_LABELS, UNLABELLED, Digits, Images, listed
 from digitforge.data.idx import write_idx_files
 from digitforge.data.mat import need_scipy, write_mat
 from digitforge.errors import OutputError
 from digitforge.files import write_whole, written_whole
-from digitforge.forge import UNLABELLED, Drawn
+from digitforge.forge import Drawn
 from digitforge.places import (
     as_folder_names,
     check_is_no_runs,
@@ -132,8 +132,8 @@ def _check_npz(order: Order) -> None:
 def _write_npz(order: Order, parts: Iterable[Digits]) -> list[Path]:
     """`images` uint8 [N, H, W] or [N, H, W, 3], `labels` int64 [N] (-1 where nobody told or read one), `seed` int64.
 
-    Where the labels are not their own names, `names` [K] holds those of 0 to K - 1, in unicode. The images go straight
-    to the file; equal digits give equal bytes.
+    Where the labels are not their own names, `label_names` [K] holds those of 0 to K - 1, in unicode. The images go
+    straight to the file; equal digits give equal bytes.
     """
     channels, *side = order.shape
     sizes = (*side,) if channels == 1 else (*side, channels)
@@ -146,7 +146,7 @@ def _write_npz(order: Order, parts: Iterable[Digits]) -> list[Path]:
                 labels.append(np.full(len(digits), -1, np.int64) if unknown else digits.labels)
         rest: dict[str, NDArray[Any]] = {"labels": np.concatenate(labels), "seed": np.asarray(order.seed, np.int64)}
         if numbering(order.names):
-            rest["names"] = np.asarray(order.names)
+            rest["label_names"] = np.asarray(order.names)
         for name, array in rest.items():
             with _member(archive, name, array.dtype, array.shape) as member:
                 member.write(array.tobytes())

@@ -164,13 +164,15 @@ def test_images_of_another_program_stand_beside_a_model(folder: Path, capsys: py
     [
         (["--images", "own.npz"], "name it with --data"),
         (["--images", "own.npz", "--data", "own.npz", "--tstr"], "leave them or --images out"),
-        (["--images", "lost.npz", "--data", "own.npz"], "there is no file or folder lost.npz"),
+        (["--images", "lost.npz", "--data", "own.npz"], "lost.npz is not there"),
+        (["--images", "six.npz", "--data", "own.npz", "--copies", "copies.png"], "10 images or more, not 6"),
         (["told.onnx", "--images", "own.npz", "--data", "own.npz", "--copies", "copies.png"], "one model"),
     ],
 )
 def test_images_that_cannot_be_measured_are_refused_first(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], said: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    np.savez(folder / "six.npz", images=np.zeros((6, 28, 28), np.uint8))
     assert main(["evaluate", *words]) == 2
     told = capsys.readouterr()
     assert said in told.err

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from digitforge.data import DataSet, Digits
+from digitforge.data.digits import UNLABELLED
 from digitforge.data.loose import LooseImages, find_images, read_images
 from digitforge.errors import DataError
 
@@ -70,14 +71,50 @@ def test_labels_go_by_name_and_not_by_place() -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "said"),
     [
-        (np.zeros((2, 1, 32, 32), np.uint8), None, "drawn holds images of 1x32x32, and those of some are 1x28x28"),
+        (np.zeros((2, 1, 32, 32), np.uint8), None, "the images in drawn are 1x32x32, and those of some are 1x28x28"),
         (IMAGES[:2].repeat(3, 1) // np.asarray([1, 2, 3]).reshape(3, 1, 1), None, "3x28x28"),
-        (IMAGES[:2], np.asarray(["3", "cat"]), "the label 'cat', which some lacks: it has 0, 1"),
+        (IMAGES[:2], np.asarray(["3", "cat"]), "a label in drawn is 'cat', which some lacks: it has 0, 1"),
     ],
 )
 def test_what_is_no_image_of_the_data_is_refused(images: np.ndarray, labels: np.ndarray | None, said: str) -> None:
     with pytest.raises(DataError, match=said):
         LooseImages(images.astype(np.uint8), labels, "drawn").as_digits(DATA)
+
+
+def test_nothing_is_resized_in_the_parts_of_a_set(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        save(tmp_path / part / "3" / "a.png", np.zeros((56, 56), np.uint8))
+    found = read_images(tmp_path)
+    assert found.images.shape == (2, 1, 56, 56)
+    assert found.labels is not None
+    assert found.labels.tolist() == ["3", "3"]
+
+
+def test_what_is_left_out_is_told(tmp_path: Path) -> None:
+    save(tmp_path / "flat" / "a.png", IMAGES[0, 0])
+    (tmp_path / "flat" / "b.heic").write_bytes(b"")
+    assert read_images(tmp_path / "flat").notes == ("left out: 1 image of kinds that cannot be read (.heic)",)
+    save(tmp_path / "sorted" / "0" / "a.png", IMAGES[0, 0])
+    (tmp_path / "sorted" / "2").mkdir()
+    (tmp_path / "sorted" / "2" / "b.avif").write_bytes(b"")
+    assert "2 (no image of a kind that can be read)" in read_images(tmp_path / "sorted").notes[0]
+
+
+def test_parts_without_labels_are_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "bare.npz", images=IMAGES[:30], test_images=IMAGES[30:])
+    found = read_images(tmp_path / "bare.npz")
+    assert found.labels is None
+    assert np.array_equal(found.images, IMAGES)
+
+
+def test_digits_that_nobody_labelled_have_no_labels() -> None:
+    assert find_images(Digits(IMAGES, np.zeros(40, np.int64), UNLABELLED)).labels is None
+
+
+def test_labels_that_the_data_have_no_image_of_are_refused() -> None:
+    threes = DataSet("threes", DATA.train.only([3]), None)
+    with pytest.raises(DataError, match="'4', which threes lacks: it has 3;"):
+        LooseImages(IMAGES[:1], np.asarray(["4"]), "drawn").as_digits(threes)
 
 
 def test_what_is_unclear_is_refused(tmp_path: Path) -> None:
@@ -88,8 +125,11 @@ def test_what_is_unclear_is_refused(tmp_path: Path) -> None:
     save(tmp_path / "3" / "c.png", IMAGES[3, 0])
     with pytest.raises(DataError, match="2 images beside its sub-folders"):
         read_images(tmp_path)
-    with pytest.raises(DataError, match="there is no file or folder"):
+    with pytest.raises(DataError, match="nothing is not there; give a folder"):
         read_images(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty holds no images that can be read"):
+        read_images(tmp_path / "empty")
 
 
 def test_an_array_of_numbers_that_are_no_grey_levels_is_refused() -> None:

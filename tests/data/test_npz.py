@@ -59,7 +59,7 @@ NAMES = np.asarray(["zebra", "T-shirt/top", "ant"])
 def test_labels_are_called_what_the_file_calls_them_and_keep_their_numbers(tmp_path: Path, kind: type) -> None:
     labels = (np.arange(20) % 2 * 2).astype(kind)  # none of them the shirt
     data = read_path(
-        save(tmp_path, images=GREY, labels=labels, test_images=GREY[:3], test_labels=[1, 2, 0], names=NAMES)
+        save(tmp_path, images=GREY, labels=labels, test_images=GREY[:3], test_labels=[1, 2, 0], label_names=NAMES)
     )
     assert data.test is not None
     assert data.train.names == data.test.names == ("zebra", "T-shirt/top", "ant")
@@ -74,13 +74,13 @@ def test_images_without_labels_are_read_by_the_way_that_their_error_names(tmp_pa
 
 
 def test_names_that_are_digits_make_digits(tmp_path: Path) -> None:
-    data = read_path(save(tmp_path, images=GREY[:4], labels=[0, 1, 1, 0], names=["8", "3"]))
+    data = read_path(save(tmp_path, images=GREY[:4], labels=[0, 1, 1, 0], label_names=["8", "3"]))
     assert data.train.names == tuple("0123456789")
     assert data.train.labels.tolist() == [8, 3, 3, 8]
 
 
 def test_labels_in_words_need_no_names(tmp_path: Path) -> None:
-    data = read_path(save(tmp_path, images=GREY[:2], labels=["cow", "bee"], names=["a.png", "b.png"]))
+    data = read_path(save(tmp_path, images=GREY[:2], labels=["cow", "bee"], label_names=["a.png", "b.png"]))
     assert data.train.names == ("bee", "cow")
 
 
@@ -102,26 +102,35 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "two channels": ({"images": GREY.reshape(20, 2, 14, 28), "labels": LABELS}, r"shape \[20, 2, 14, 28\]"),
     "no image": ({"images": GREY[:0], "labels": LABELS[:0]}, "holds no image"),
     "pickled labels": ({"images": GREY, "labels": OBJECTS}, "Python objects, which are never loaded"),
-    "pickled names": ({**NAMED, "names": OBJECTS[:2]}, "Python objects, which are never loaded"),
-    "names in bytes": ({**NAMED, "names": [b"cat", b"dog"]}, r"\(names\) holds \|S3 \[2\]; expected the names"),
-    "names in a table": ({**NAMED, "names": [["cat", "dog"]]}, r"\(names\) holds <U3 \[1, 2\]"),
-    "one name for all": ({**NAMED, "names": "cat"}, r"\(names\) holds <U3 \[\]"),
-    "no names": ({**NAMED, "names": np.asarray([], "<U3")}, r"\(names\) holds <U3 \[0\]"),
-    "a name twice": ({**NAMED, "names": ["cat", "cat"]}, r"\(names\) holds <U3 \[2\]"),
-    "a name that clears the screen": ({**NAMED, "names": ["cat", "\x1b[2J"]}, r"\(names\) .*printable characters"),
-    "a name over two lines": ({**NAMED, "names": ["cat", "a\nb"]}, r"\(names\) .*printable characters"),
-    "an empty name": ({**NAMED, "names": ["cat", ""]}, r"\(names\) .*1 to 64"),
-    "too long a name": ({**NAMED, "names": ["cat", "x" * 65]}, r"\(names\) .*1 to 64"),
-    "half a character": ({**NAMED, "names": LONE_SURROGATE}, r"\(names\) .*printable characters"),
-    "names without end": ({**NAMED, "names": np.full(10**6, "a" * 8)}, r"\(names\) takes 32,000,\d+ bytes"),
-    "more labels than names": ({**NAMED, "names": ["cat"]}, r"\(labels\) holds 0 to 1, and `names` names 0 to 0"),
+    "pickled names": ({**NAMED, "label_names": OBJECTS[:2]}, "Python objects, which are never loaded"),
+    "names in bytes": (
+        {**NAMED, "label_names": [b"cat", b"dog"]},
+        r"\(label_names\) holds \|S3 \[2\]; expected the names",
+    ),
+    "names in a table": ({**NAMED, "label_names": [["cat", "dog"]]}, r"\(label_names\) holds <U3 \[1, 2\]"),
+    "one name for all": ({**NAMED, "label_names": "cat"}, r"\(label_names\) holds <U3 \[\]"),
+    "no names": ({**NAMED, "label_names": np.asarray([], "<U3")}, r"\(label_names\) holds <U3 \[0\]"),
+    "a name twice": ({**NAMED, "label_names": ["cat", "cat"]}, r"\(label_names\) holds <U3 \[2\]"),
+    "a name that clears the screen": (
+        {**NAMED, "label_names": ["cat", "\x1b[2J"]},
+        r"\(label_names\) .*printable characters",
+    ),
+    "a name over two lines": ({**NAMED, "label_names": ["cat", "a\nb"]}, r"\(label_names\) .*printable characters"),
+    "an empty name": ({**NAMED, "label_names": ["cat", ""]}, r"\(label_names\) .*1 to 64"),
+    "too long a name": ({**NAMED, "label_names": ["cat", "x" * 65]}, r"\(label_names\) .*1 to 64"),
+    "half a character": ({**NAMED, "label_names": LONE_SURROGATE}, r"\(label_names\) .*printable characters"),
+    "names without end": ({**NAMED, "label_names": np.full(10**6, "a" * 8)}, r"\(label_names\) takes 32,000,\d+ bytes"),
+    "more labels than names": (
+        {**NAMED, "label_names": ["cat"]},
+        r"\(labels\) holds 0 to 1, and `label_names` names 0 to 0",
+    ),
     "a label below the first name": (
-        {**NAMED, "labels": -NAMED["labels"], "names": ["cat", "dog"]},
-        r"\(labels\) holds -1 to 0, and `names` names 0 to 1; make them fit",
+        {**NAMED, "labels": -NAMED["labels"], "label_names": ["cat", "dog"]},
+        r"\(labels\) holds -1 to 0, and `label_names` names 0 to 1; make them fit",
     ),
     "more test labels than names": (
-        {**NAMED, "names": ["cat", "dog"], "test_images": GREY[:1], "test_labels": [2]},
-        r"\(test_labels\) holds 2 to 2, and `names` names 0 to 1",
+        {**NAMED, "label_names": ["cat", "dog"], "test_images": GREY[:1], "test_labels": [2]},
+        r"\(test_labels\) holds 2 to 2, and `label_names` names 0 to 1",
     ),
     "mixed channels": (
         {"images": GREY, "labels": LABELS, "test_images": COLOUR, "test_labels": LABELS},
@@ -158,7 +167,7 @@ def test_what_is_no_archive_is_named(tmp_path: Path, content: bytes) -> None:
 @given(data=st.data())
 def test_mutated_bytes_are_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     buffer = io.BytesIO()
-    np.savez(buffer, images=GREY[:1, :2, :2], labels=LABELS[:1], names=["cat"])
+    np.savez(buffer, images=GREY[:1, :2, :2], labels=LABELS[:1], label_names=["cat"])
     content = bytearray(buffer.getvalue())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))

@@ -97,7 +97,7 @@ def test_the_run_knows_the_names_and_draws_each_class_by_its_name(
         with np.load(f"{name}.npz") as arrays:
             assert arrays["images"].shape == (40, 32, 32, 3)
             assert set(arrays["labels"].tolist()) == {CLASSES.index(name)}
-            assert arrays["names"].tolist() == list(CLASSES)
+            assert arrays["label_names"].tolist() == list(CLASSES)
             red, green, _ = arrays["images"].mean((0, 1, 2))
             greenness.append(green - red)
     assert greenness[1] > max(greenness[0], greenness[2]) + 20  # the forest, of 255 levels; 68 against 9 and -6

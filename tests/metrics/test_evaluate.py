@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digitforge.classifier import Classifier
 from digitforge.data import DIGIT_NAMES, DataSet, Digits
@@ -483,7 +484,7 @@ def test_images_of_another_program_measure_what_the_model_that_drew_them_does(
     assert found.accuracy is not None and found.accuracy.value == pytest.approx(0.8)
     assert found.accuracy_by_label == of_model.accuracy_by_label
     assert found.histogram == of_model.histogram
-    assert (found.count, found.model, found.data) == (150, "these images", "tiny-data")
+    assert (found.count, found.model, found.data) == (150, "the array", "tiny-data")
     assert found.details is not None and of_model.details is not None
     assert found.details.coverage == of_model.details.coverage
 
@@ -513,6 +514,21 @@ def test_of_many_images_some_are_chosen_by_chance(classifier: Classifier, loads:
     assert one.count == 50
     assert one.histogram.modes == 10
     assert one.histogram == again.histogram != other.histogram
+
+
+def test_what_lies_beside_images_is_told_with_their_figures(
+    tmp_path: Path, classifier: Classifier, loads: list[str]
+) -> None:
+    np.savez(tmp_path / "six.npz", images=TEST.images[:6, 0])
+    few = evaluate_images(tmp_path / "six.npz", "tiny-data", classifier=classifier)
+    assert any("6 images are too few for more" in note for note in few.notes)
+    assert any("give 200 to compare" in note for note in few.notes)
+    (tmp_path / "drawn").mkdir()
+    for place in range(20):
+        Image.fromarray(TEST.images[place, 0]).save(tmp_path / "drawn" / f"{place}.png")
+    (tmp_path / "drawn" / "more.heic").write_bytes(b"")
+    found = evaluate_images(tmp_path / "drawn", "tiny-data", classifier=classifier)
+    assert "left out: 1 image of kinds that cannot be read (.heic)" in found.notes
 
 
 def test_a_single_image_has_no_distance(classifier: Classifier, loads: list[str]) -> None:

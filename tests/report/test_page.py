@@ -254,6 +254,19 @@ def test_what_seeds_cannot_tell_apart_is_marked_alike(
     assert ["★" in cell for cell in row[1 : len(groups) + 1]] == marked
 
 
+def test_on_either_side_of_real_images_seeds_are_as_good(tmp_path: Path) -> None:
+    groups = [(2.89, 2.90, 2.91), (3.091, 3.101, 3.111), (3.5, 3.51, 3.52)]  # real: 3
+    shown = []
+    for place, group in enumerate(groups):
+        for seed, width in enumerate(group):
+            told = evaluation()
+            told["details"]["stroke_width"] = {"mean": {"value": width, "n": 1000, "real": 3.0}}
+            folder = finished_run(tmp_path / f"{place}-{seed}", seed, **{"training.batch_size": 16 + place})
+            shown.append(shown_run(folder, None, told))
+    row = Page(report_page(shown)).row("Stroke width, mean")
+    assert ["★" in cell for cell in row[1:4]] == [True, True, False]
+
+
 def test_the_best_of_a_row_is_marked_whichever_way_is_good(tmp_path: Path) -> None:
     worse = evaluation(9.0, accuracy={"value": 0.8, "n": 1000})
     worse["details"]["stroke_width"] = {"mean": {"value": 2.9, "n": 1000, "real": 3.0}}

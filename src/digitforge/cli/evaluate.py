@@ -80,6 +80,7 @@ def evaluate(
         with download_progress() as progress:
             if images and data:
                 subjects += _subjects(images, data, progress)
+                _check_copies(copies, len(subjects), min(count, *(each.most or count for each in subjects)))
             for place, subject in enumerate(subjects):
                 reader = _reader(subject, data, progress)
                 found = measure_subject(
@@ -214,7 +215,7 @@ def _check_copies(path: Path | None, columns: int, count: int) -> None:
     if columns > 1:
         raise UserError("--copies shows those of one model; evaluate the models one by one")
     if count < MIN_DETAILED:
-        raise UserError(f"copies are looked for among {MIN_DETAILED} images or more, not {count}; raise --count")
+        raise UserError(f"copies are looked for among {MIN_DETAILED} images or more, not {count}; take as many")
     check_place(path)
 
 

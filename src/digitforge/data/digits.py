@@ -16,6 +16,7 @@ Images = NDArray[np.uint8]  # [N, C, H, W], 0..255
 Labels = NDArray[np.int64]  # [N], 0..classes - 1
 
 DIGIT_NAMES = tuple("0123456789")
+UNLABELLED = ("unlabelled",)  # the names of digits that nobody told or read a label of
 MAX_NAME = 64  # characters of a label's name
 FEW_LABELS = 26  # so many, as there are letters, are shown one by one, in words and in rows of pictures
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digitforge.data.digits import Images
-from digitforge.data.raw import RawPart, Size, resize_note, resize_picture, target_size
+from digitforge.data.raw import RawPart, Size, check_room, resize_note, resize_picture, target_size
 from digitforge.errors import DataError
 
 TRAIN = "train"
@@ -77,27 +77,37 @@ def read_folder(folder: Path) -> tuple[RawPart, RawPart | None]:
 
 
 def read_pictures(folder: Path) -> RawPart | None:
-    """All images of a folder, or of its sub-folders, by whose names they are labelled, in the size that they have.
+    """All images of a folder without classes, or of all its parts' classes, in the size that they have.
 
-    Their labels are "" where they lie in the folder itself. None where there are none at either place. Raises DataError
-    for images at both places or of several sizes, and for one that is unreadable, too large or transparent.
+    They are labelled by their classes, with "" where there are none. None where there are no images. Raises DataError
+    for images beside classes, or of several sizes, and for one that is unreadable, too large or transparent.
     """
-    if not folder.is_dir():
-        return None
-    loose, classes = _look(folder).images, _classes(folder)
-    if not loose and not classes:
-        return None
-    if loose and classes:
+    inside, parts = _look(folder), _parts(folder)
+    classes = [_classes(part) for part in parts]
+    if any(classes) and inside.images:
         raise DataError(
-            f"{folder} holds {len(loose):,} images beside its sub-folders, so that it is unclear whether they have "
-            "labels; move the ones or the others elsewhere"
+            f"{folder} holds {len(inside.images):,} images beside its sub-folders, so that it is unclear whether they "
+            "have labels; move the ones or the others elsewhere"
         )
-    found = _survey(folder, classes) if classes else [_survey_picture(path, "") for path in loose]
+    if any(classes):
+        found = [each for part, own in zip(parts, classes, strict=True) for each in _survey(part, own)]
+        notes = _left_out(folder, parts, classes)
+    elif inside.images:
+        found = [_survey_picture(path, "") for path in inside.images]
+        kinds = ", ".join(sorted({path.suffix.lower() for path in inside.unread}))
+        count = len(inside.unread)
+        images = f"{count:,} {'image' if count == 1 else 'images'}"
+        notes = (f"left out: {images} of kinds that cannot be read ({kinds})",) if kinds else ()
+    else:
+        return None
     sizes = Counter(picture.size for picture in found)
     if len(sizes) > 1:
         some = ", ".join(f"{height}x{width}" for height, width in list(sizes)[:3])
         raise DataError(f"{folder} holds images of several sizes ({some}, height x width); bring them to one")
-    return _load(folder, found, 1 if all(picture.is_grey for picture in found) else 3, next(iter(sizes)), ())
+    size = next(iter(sizes))
+    channels = 1 if all(picture.is_grey for picture in found) else 3
+    check_room(str(folder), len(found), channels, size)
+    return _load(folder, found, channels, size, notes)
 
 
 def _parts(folder: Path) -> list[Path]:
@@ -105,9 +115,8 @@ def _parts(folder: Path) -> list[Path]:
     train = folder / TRAIN
     if not _classes(train):
         return [folder]
-    test, *others = (folder / name for name in HELD_OUT)
-    held_out = [test] if test.is_dir() else [other for other in others if _classes(other)][:1]
-    return [train, *held_out]
+    held_out = (folder / name for name in HELD_OUT)
+    return [train, *[other for other in held_out if _classes(other)][:1]]
 
 
 def _classes(folder: Path) -> dict[Path, _Inside]:

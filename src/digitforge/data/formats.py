@@ -46,7 +46,7 @@ def read_path(path: str | Path) -> DataSet:
 def read_parts(path: Path) -> tuple[RawPart, RawPart | None]:
     """The training part of what is at a path, and its test part if it has one, with labels as the files have them."""
     if path.is_dir():
-        return _read_idx_folder(path) or read_mat_folder(path) or read_folder(path)
+        return read_files(path) or read_folder(path)
     if not path.is_file():
         raise DataError(f"there is no file or folder {path}; give {READABLE}")
     kind = path.suffix.lower()
@@ -57,6 +57,11 @@ def read_parts(path: Path) -> tuple[RawPart, RawPart | None]:
     if "ubyte" in path.name or "idx" in path.name:
         return idx.read_pair(path, idx.labels_beside(path)), None
     raise DataError(f"{path} is not among what can be read; give {READABLE}")
+
+
+def read_files(folder: Path) -> tuple[RawPart, RawPart | None] | None:
+    """The parts of a folder with idx files or SVHN's by their usual names; None if it has none."""
+    return _read_idx_folder(folder) or read_mat_folder(folder)
 
 
 def _read_idx_folder(folder: Path) -> tuple[RawPart, RawPart | None] | None:
@@ -80,7 +85,7 @@ def _settle(name: str, train: RawPart, test: RawPart | None) -> DataSet:
         sizes[part.images.shape[2], part.images.shape[3]] += len(part.images)
     size = target_size(sizes, channels.pop())
     for part in parts:
-        check_room(part, size)
+        check_room(part.where, len(part.images), part.images.shape[1], size)
     labels, names = encode_labels([part.labels for part in parts], train.names)
     if odd := [name for name in names if not is_name(name)]:
         raise DataError(

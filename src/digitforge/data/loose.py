@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digitforge.data.digits import DataSet, Digits, Images, listed
+from digitforge.data.digits import UNLABELLED, DataSet, Digits, Images, listed
 from digitforge.data.folder import read_pictures
-from digitforge.data.formats import read_parts
+from digitforge.data.formats import read_files, read_parts
 from digitforge.data.npz import read_unlabelled
 from digitforge.data.raw import RawPart, channels_first
 from digitforge.errors import DataError
@@ -24,12 +24,13 @@ class LooseImages:
     """Images of one size, with or without labels.
 
     images: uint8 [N, C, H, W], C 1 or 3. labels: what each image is called, str [N]; None where nothing says.
-    where: the file or folder, for messages.
+    where: the file or folder, for messages. notes: sentences on what lies there and was left out.
     """
 
     images: Images
     labels: NDArray[np.str_] | None
     where: str
+    notes: tuple[str, ...] = ()
 
     def as_digits(self, data: DataSet) -> Digits:
         """The images with labels as a data set numbers them, all 0 where there are none; grey ones in one channel.
@@ -43,16 +44,17 @@ class LooseImages:
         if images.shape[1:] != data.train.shape:
             found, wanted = ("x".join(map(str, shape)) for shape in (images.shape[1:], (channels, height, width)))
             raise DataError(
-                f"{self.where} holds images of {found}, and those of {data.name} are {wanted} (channels x height x "
+                f"the images in {self.where} are {found}, and those of {data.name} are {wanted} (channels x height x "
                 "width); bring them to that size first, as how that is done moves every figure"
             )
         names = data.train.names
         if self.labels is None:
             return Digits(images, np.zeros(len(images), np.int64), names)
         found_names, places = np.unique(self.labels, return_inverse=True)
-        if unknown := [name for name in found_names.tolist() if name not in names]:
+        known = [names[label] for label in np.flatnonzero(data.train.counts)]
+        if unknown := [name for name in found_names.tolist() if name not in known]:
             raise DataError(
-                f"{self.where} has the label {unknown[0]!r}, which {data.name} lacks: it has {listed(names)}; name the "
+                f"a label in {self.where} is {unknown[0]!r}, which {data.name} lacks: it has {listed(known)}; name the "
                 "data's labels, or give the images without any: a folder without sub-folders, an .npz of images alone"
             )
         numbers = np.asarray([names.index(name) for name in found_names.tolist()], np.int64)
@@ -65,7 +67,8 @@ def find_images(images: Digits | NDArray[np.uint8] | str | Path) -> LooseImages:
     Raises DataError for an array that is none of images, and what read_images() raises.
     """
     if isinstance(images, Digits):
-        return LooseImages(images.images, np.asarray(images.names)[images.labels], "these images")
+        labels = None if images.names == UNLABELLED else np.asarray(images.names)[images.labels]
+        return LooseImages(images.images, labels, "the array")
     if not isinstance(images, np.ndarray):
         return read_images(images)
     if images.dtype != np.uint8:
@@ -88,16 +91,25 @@ def read_images(path: str | Path) -> LooseImages:
         raise DataError(f"{path} holds a training and a test part of other sizes or kinds; give them one by one")
     images = np.concatenate([part.images for part in parts]) if len(parts) > 1 else parts[0].images
     labels = np.concatenate([_spelt(part) for part in parts])
-    return LooseImages(images, None if np.isin(labels, _UNKNOWN).all() else labels, str(path))
+    notes = tuple(note for part in parts for note in part.notes)
+    return LooseImages(images, None if np.isin(labels, _UNKNOWN).all() else labels, str(path), notes)
 
 
 def _parts(path: Path) -> list[RawPart]:
     """The parts at a path; of images without labels these are ""."""
-    if path.is_dir() and (pictures := read_pictures(path)):
-        return [pictures]
-    if path.suffix.lower() == ".npz" and path.is_file() and (images := read_unlabelled(path)):
-        return [images]
-    return [part for part in read_parts(path) if part is not None]
+    if path.is_dir():
+        if files := read_files(path):
+            return [part for part in files if part is not None]
+        if pictures := read_pictures(path):
+            return [pictures]
+    elif path.suffix.lower() == ".npz" and path.is_file() and (parts := read_unlabelled(path)):
+        return parts
+    elif path.is_file():
+        return [part for part in read_parts(path) if part is not None]
+    what = "holds no images that can be read" if path.is_dir() else "is not there"
+    raise DataError(
+        f"{path} {what}; give a folder of images, or of one sub-folder a label, or an .npz, .mat or idx file"
+    )
 
 
 def _spelt(part: RawPart) -> NDArray[np.str_]:

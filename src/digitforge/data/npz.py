@@ -1,4 +1,4 @@
-"""NumPy archives: `images` and `labels` (and `names`, `test_images`, `test_labels`) of an .npz, never unpickled."""
+"""NumPy archives: `images`, `labels` (and `label_names`, `test_images`, `test_labels`) of an .npz, never unpickled."""
 
 from __future__ import annotations
 
@@ -51,16 +51,18 @@ def read_npz(path: Path) -> tuple[RawPart, RawPart | None]:
         return train, _read_part(archive, path, "test_") if has_test else None
 
 
-def read_unlabelled(path: Path) -> RawPart | None:
-    """The images of an .npz that has no labels, with "" as each one's; None where it has any.
+def read_unlabelled(path: Path) -> list[RawPart]:
+    """The parts of an .npz without labels, with "" as each image's; none where it has any.
 
     Raises DataError as read_npz() does.
     """
     with _opened(path) as archive:
-        if {"labels.npy", "test_images.npy", "test_labels.npy"} & set(archive.namelist()):
-            return None
-        images = _read_images(archive, path, "")
-    return RawPart(images, np.full(len(images), ""), str(path))
+        names = set(archive.namelist())
+        if {"labels.npy", "test_labels.npy"} & names:
+            return []
+        parts = ["", *(["test_"] if "test_images.npy" in names else [])]
+        found = [_read_images(archive, path, prefix) for prefix in parts]
+    return [RawPart(images, np.full(len(images), ""), str(path)) for images in found]
 
 
 @contextmanager
@@ -90,22 +92,24 @@ def _read_part(archive: zipfile.ZipFile, path: Path, prefix: str) -> RawPart:
         raise DataError(f"{path} ({prefix}labels) holds {labels.dtype} {list(labels.shape)}; expected {LAYOUT}")
     if names and labels.size and not 0 <= labels.min() <= labels.max() < len(names):
         raise DataError(
-            f"{path} ({prefix}labels) holds {labels.min()} to {labels.max()}, and `names` names 0 to {len(names) - 1}; "
-            "make them fit, or leave `names` out"
+            f"{path} ({prefix}labels) holds {labels.min()} to {labels.max()}, and `label_names` names 0 to "
+            f"{len(names) - 1}; make them fit, or leave `label_names` out"
         )
     return RawPart(images, labels, f"{path} ({prefix}images)", names=names)
 
 
 def _read_names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
-    """What the archive calls the labels from 0 on; none where it has no `names`."""
-    if "names.npy" not in archive.namelist():
+    """What the archive calls the labels from 0 on; none where it has no `label_names`."""
+    if "label_names.npy" not in archive.namelist():
         return ()
-    if (size := archive.getinfo("names.npy").file_size) > MAX_NAMES_BYTES:
-        raise DataError(f"{path} (names) takes {size:,} bytes; expected {NAMES_LAYOUT}, within {MAX_NAMES_BYTES:,}")
-    found = _read_array(archive, path, "names")
+    if (size := archive.getinfo("label_names.npy").file_size) > MAX_NAMES_BYTES:
+        raise DataError(
+            f"{path} (label_names) takes {size:,} bytes; expected {NAMES_LAYOUT}, within {MAX_NAMES_BYTES:,}"
+        )
+    found = _read_array(archive, path, "label_names")
     names = tuple(found.tolist()) if found.dtype.kind == "U" and found.ndim == 1 else ()
     if not names or not all(map(is_name, names)) or len(set(names)) < len(names):
-        raise DataError(f"{path} (names) holds {found.dtype} {list(found.shape)}; expected {NAMES_LAYOUT}")
+        raise DataError(f"{path} (label_names) holds {found.dtype} {list(found.shape)}; expected {NAMES_LAYOUT}")
     return names
 
 

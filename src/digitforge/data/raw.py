@@ -107,13 +107,12 @@ def resize_note(sizes: Counter[Size], target: Size) -> tuple[str, ...]:
     return (f"{count:,} images resized from {came_from} to {target[0]}x{target[1]} (height x width, in pixels)",)
 
 
-def check_room(part: RawPart, size: Size) -> None:
-    """Raise DataError for images that take more than MAX_BYTES at their new size: a few bytes pack millions of 1x1."""
-    count, channels = part.images.shape[:2]
+def check_room(where: str, count: int, channels: int, size: Size) -> None:
+    """Raise DataError for images that take more than MAX_BYTES at a size: a few bytes pack millions of 1x1."""
     needed = count * channels * size[0] * size[1]
     if needed > MAX_BYTES:
         raise DataError(
-            f"{part.where} holds {count:,} images, which take {needed:,} bytes at {size[0]}x{size[1]} pixels, "
+            f"{where} holds {count:,} images, which take {needed:,} bytes at {size[0]}x{size[1]} pixels, "
             f"more than the {MAX_BYTES:,} that are read at most; give fewer images"
         )
 

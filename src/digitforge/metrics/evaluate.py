@@ -98,7 +98,7 @@ def measure_subject(
     if count < LEAST:
         raise UserError(f"evaluating takes at least {LEAST} images, not {count}; 10,000 make a steady figure")
     classifier = fitting_classifier(subject, classifier)
-    notes: list[str] = []
+    notes = list(subject.notes)
     wanted = subject.data if data is None else data_name(data)
     shipped = shipped_reference(
         subject.names,
@@ -289,11 +289,12 @@ def _unread(subject: Subject, classifier: Classifier, real: Real) -> list[str]:
 def _notes(subject: Subject, classifier: Classifier, evaluation: Evaluation, is_own: bool) -> Iterator[str]:
     """What limits the figures; is_own: whether the data go by the name, or path, of those that the model learnt."""
     frechet, floor = evaluation.frechet, evaluation.floor
+    more = "give" if subject.most is not None and evaluation.count == subject.most else "ask for"
     if is_own and evaluation.data_sha256 != subject.data_sha256:
         yield f"{evaluation.data} holds other images here than those that the model was trained on"
     if floor is None:
         yield (
-            f"{evaluation.data} has no test part with {LEAST} images of what the model draws or more, so there is no "
+            f"{evaluation.data} has no test part with {LEAST} images of these labels or more, so there is no "
             "floor to compare the distance with"
         )
     elif floor.n < frechet.n:
@@ -303,12 +304,12 @@ def _notes(subject: Subject, classifier: Classifier, evaluation: Evaluation, is_
     elif floor.n > frechet.n and evaluation.ratio is not None and evaluation.ratio.real_n == frechet.n:
         yield (
             f"the distance in F is over that of {frechet.n:,} held-out images, as many as were drawn; fewer images "
-            f"raise both; ask for {floor.n:,} to compare with figures of other counts"
+            f"raise both; {more} {floor.n:,} to compare with figures of other counts"
         )
     elif floor.n > frechet.n:
         yield (
             f"the distance is taken from {frechet.n:,} images and its floor from {floor.n:,}; fewer images raise it; "
-            f"ask for {floor.n:,}"
+            f"{more} {floor.n:,}"
         )
     if is_stand_in(classifier, evaluation.data_sha256):
         yield (

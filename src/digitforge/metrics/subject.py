@@ -22,7 +22,8 @@ class Subject:
     images. shape: channels, height and width of an image, in pixels. names: of the labels that it draws; all_names: of
     all that its data have. is_told: whether a label is what was asked for. data, data_sha256: the data set that a model
     learned from, or that images are held against, and the hash of its training part.
-    draw: `count` images (of images there are, at most) from a seed.
+    draw: `count` images from a seed, at most as many as there are: `most`, None where a model draws any number.
+    notes: what the reader of images has to say of them.
     """
 
     path: Path
@@ -35,6 +36,8 @@ class Subject:
     data: str
     data_sha256: str
     draw: Callable[[int, int], Digits]
+    most: int | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_model(cls, forge: Forge) -> Subject:
@@ -77,4 +80,6 @@ class Subject:
             data=data,
             data_sha256=loaded.train.sha256,
             draw=draw,
+            most=len(digits),
+            notes=images.notes,
         )

@@ -200,31 +200,40 @@ def _best(quantity: Quantity, found: Sequence[Sequence[Measured]]) -> set[int]:
     if not known:
         return set()
     first = min(known, key=lambda place: known[place])
-    best = {place for place in known if known[place] == known[first] or _may_be_alike(found[place], found[first])}
+    best = {
+        place for place in known if known[place] == known[first] or _may_be_alike(quantity, found[place], found[first])
+    }
     return best if len(best) < len(known) else set()
 
 
-def _may_be_alike(some: Sequence[Measured], others: Sequence[Measured]) -> bool:
-    """Whether the means of two groups of seeds can't be told apart, by Welch's test (1947).
+def _may_be_alike(quantity: Quantity, *columns: Sequence[Measured]) -> bool:
+    """Whether two groups of seeds can't be told apart in how good they are on average, by Welch's test (1947).
 
     A single run has no spread of its own: it is lent the other group's, as Student's test (1908) does. Two single runs
     are taken as they are.
     """
-    from scipy.stats import ttest_ind  # takes a second, and single runs need none of it
-
-    groups = [[value.value for value in values] for values in (some, others)]
+    groups = [_values(quantity, values) for values in columns]
     if not any(stdev(group) for group in groups if len(group) > 1):
         return False
+    from scipy.stats import ttest_ind  # takes a second, and single runs need none of it
+
     return bool(ttest_ind(*groups, equal_var=min(map(len, groups)) == 1).pvalue >= _CHANCE)
 
 
 def _rank(quantity: Quantity, values: Sequence[Measured]) -> float | None:
-    """The lower the better."""
-    average = mean(value.value for value in values)
+    """The lower the better; None where nobody knows what would be good."""
+    ranked = _values(quantity, values)
+    return mean(ranked) if ranked else None
+
+
+def _values(quantity: Quantity, values: Sequence[Measured]) -> list[float]:
+    """The values so that a lower mean is better; of "as real" how far they lie off, on the side of their mean."""
+    plain = [value.value for value in values]
     if quantity.better == "as real":
         reals = [value.real for value in values if value.real is not None]
-        return abs(average - mean(reals)) if reals else None
-    return average if quantity.better == "lower" else -average
+        off = [value - mean(reals) for value in plain] if reals else []
+        return [-each for each in off] if off and mean(off) < 0 else off
+    return plain if quantity.better == "lower" else [-each for each in plain]
 
 
 def _beside(tables: Sequence[Table]) -> Table:

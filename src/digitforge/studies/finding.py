@@ -231,10 +231,11 @@ def _endings(claim: Claim, evidence: Evidence) -> tuple[str, ...]:
     """What the last diagnosis of a claim's runs said, role by role: by how many runs, and what in its first words."""
     found = []
     for role in claim.roles:
-        runs = evidence.runs.get(role, ())
+        runs, diverged = evidence.runs.get(role, ()), evidence.diverged.get(role, 0)
         heads = Counter(sentence.partition(":")[0] for run in runs for sentence in _diagnosis(run))
         for head, count in heads.items():
-            found.append(f"{count} of {len(runs)} runs of {role} ended so: {head[:1].lower()}{head[1:]}")
+            begun = len(runs) + diverged
+            found.append(f"{count} of {begun} runs of {role} ended so: {head[:1].lower()}{head[1:]}")
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from digitforge.errors import need
 from digitforge.report import NEEDED
 
-_PACKAGES = ("torch", "lightning_fabric", "filelock", "safetensors", "onnx", "onnxscript", "tensorboard", "scipy")
+_PACKAGES = ("torch", "lightning_fabric", "filelock", "safetensors", "onnx", "onnxscript", "tensorboard")
 
 
 def need_training() -> None:

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from digitforge.data.digits import Digits, Images
-from digitforge.forge import UNLABELLED
+from digitforge.data.digits import UNLABELLED, Digits, Images
 from digitforge.sheets import grid, png_bytes
 from digitforge.studio.bounds import PRETRAINED, DigitsWish, FileKind, NumberWish, RunName
 from digitforge.studio.rooms import TheRooms
