@@ -124,9 +124,9 @@ def _reader(subject: Subject, data: str | None, progress: Progress) -> Classifie
     """What reads a model's images: None leaves it to what is there, else a classifier of the user's own data."""
     from importlib.util import find_spec
 
-    from digitforge.classifier import classifier_for, is_stand_in
+    from digitforge.classifier import is_stand_in
 
-    found = classifier_for(subject.shape, subject.names, all_names=subject.all_names, data_sha256=subject.data_sha256)
+    found = subject.classifier()
     can_train = find_spec("torch") is not None
     if found is not None and not (can_train and is_stand_in(found, subject.data_sha256)):
         return None

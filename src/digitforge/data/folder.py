@@ -6,7 +6,7 @@ import struct
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digitforge.data.digits import Images
-from digitforge.data.raw import RawPart, Size, check_room, resize_note, resize_picture, target_size
+from digitforge.data.raw import RawPart, Size, check_room, images_in_words, resize_note, resize_picture, target_size
 from digitforge.errors import DataError
 
 TRAIN = "train"
@@ -65,13 +65,12 @@ def read_folder(folder: Path) -> tuple[RawPart, RawPart | None]:
     folder without classes and for an image that is unreadable, too large or transparent.
     """
     parts = _parts(folder)
-    classes = [_classes(part) for part in parts]
-    found = [_survey(part, inside) for part, inside in zip(parts, classes, strict=True)]
+    found = [_survey(part, classes) for part, classes in parts.items()]
     every = [picture for pictures in found for picture in pictures]
     channels = 1 if all(picture.is_grey for picture in every) else 3
     sizes = Counter(picture.size for picture in every)
     size = target_size(sizes, channels)
-    notes = _left_out(folder, parts, classes) + resize_note(sizes, size)
+    notes = _left_out(folder, parts) + resize_note(sizes, size)
     train = _load(folder, found[0], channels, size, notes)
     return train, _load(folder, found[1], channels, size, ()) if len(found) > 1 else None
 
@@ -83,20 +82,19 @@ def read_pictures(folder: Path) -> RawPart | None:
     for images beside classes, or of several sizes, and for one that is unreadable, too large or transparent.
     """
     inside, parts = _look(folder), _parts(folder)
-    classes = [_classes(part) for part in parts]
-    if any(classes) and inside.images:
+    has_classes = any(parts.values())
+    if has_classes and inside.images:
         raise DataError(
             f"{folder} holds {len(inside.images):,} images beside its sub-folders, so that it is unclear whether they "
             "have labels; move the ones or the others elsewhere"
         )
-    if any(classes):
-        found = [each for part, own in zip(parts, classes, strict=True) for each in _survey(part, own)]
-        notes = _left_out(folder, parts, classes)
+    if has_classes:
+        found = [picture for part, classes in parts.items() for picture in _survey(part, classes)]
+        notes = _left_out(folder, parts)
     elif inside.images:
         found = [_survey_picture(path, "") for path in inside.images]
         kinds = ", ".join(sorted({path.suffix.lower() for path in inside.unread}))
-        count = len(inside.unread)
-        images = f"{count:,} {'image' if count == 1 else 'images'}"
+        images = images_in_words(len(inside.unread))
         notes = (f"left out: {images} of kinds that cannot be read ({kinds})",) if kinds else ()
     else:
         return None
@@ -110,13 +108,16 @@ def read_pictures(folder: Path) -> RawPart | None:
     return _load(folder, found, channels, size, notes)
 
 
-def _parts(folder: Path) -> list[Path]:
-    """The folder of the training part, and that of the held-out part where there is one."""
+def _parts(folder: Path) -> dict[Path, dict[Path, _Inside]]:
+    """The folder of the training part, and that of the held-out part where there is one, with the classes of each."""
     train = folder / TRAIN
-    if not _classes(train):
-        return [folder]
-    held_out = (folder / name for name in HELD_OUT)
-    return [train, *[other for other in held_out if _classes(other)][:1]]
+    if not (classes := _classes(train)):
+        return {folder: _classes(folder)}
+    parts = {train: classes}
+    for name in HELD_OUT:
+        if classes := _classes(folder / name):
+            return parts | {folder / name: classes}
+    return parts
 
 
 def _classes(folder: Path) -> dict[Path, _Inside]:
@@ -143,11 +144,11 @@ def _look(folder: Path) -> _Inside:
     return _Inside(images, unread, folders)
 
 
-def _left_out(folder: Path, parts: Sequence[Path], classes: Sequence[dict[Path, _Inside]]) -> tuple[str, ...]:
+def _left_out(folder: Path, parts: Mapping[Path, dict[Path, _Inside]]) -> tuple[str, ...]:
     """One sentence for the user on what lies there and is not read; none if that is nothing."""
-    inside = {child: found for part in classes for child, found in part.items()}
+    inside = {child: found for classes in parts.values() for child, found in classes.items()}
     levels = [(part, "the class folders") for part in parts]
-    if parts != [folder]:
+    if folder not in parts:
         levels.insert(0, (folder, " and ".join(part.name for part in parts)))
     images, folders = Counter[str](), list[str]()
     for level, beside in levels:
@@ -160,7 +161,7 @@ def _left_out(folder: Path, parts: Sequence[Path], classes: Sequence[dict[Path, 
     for found in inside.values():
         images.update(f"of the kind {path.suffix.lower()}" for path in found.unread)
         folders += [f"{_shown(child, folder)} (inside a class folder)" for child in found.folders]
-    what = [f"{count:,} {'image' if count == 1 else 'images'} {where}" for where, count in images.items() if count]
+    what = [f"{images_in_words(count)} {where}" for where, count in images.items() if count]
     what += folders[:MOST_LEFT_OUT]
     if len(folders) > MOST_LEFT_OUT:
         what.append(f"{len(folders) - MOST_LEFT_OUT:,} more folders")

@@ -14,7 +14,15 @@ from digitforge.data.digits import MAX_NAME, DataSet, Digits, is_name
 from digitforge.data.folder import read_folder
 from digitforge.data.mat import read_mat, read_mat_folder
 from digitforge.data.npz import read_npz
-from digitforge.data.raw import RawPart, check_room, encode_labels, resize_images, resize_note, target_size
+from digitforge.data.raw import (
+    RawPart,
+    check_room,
+    encode_labels,
+    images_in_words,
+    resize_images,
+    resize_note,
+    target_size,
+)
 from digitforge.errors import DataError
 from digitforge.files import at_home
 
@@ -106,18 +114,14 @@ def hold_out(data: DataSet) -> DataSet:
     shuffled = np.random.default_rng(HELD_OUT_SEED).permutation(count)
     shuffled = shuffled[data.train.counts[labels[shuffled]] > 1]
     if len(shuffled) < HELD_OUT_EVERY:
-        few = "too few images share a label" if count >= HELD_OUT_EVERY else f"{_images(count)}: too few"
+        few = "too few images share a label" if count >= HELD_OUT_EVERY else f"{images_in_words(count)}: too few"
         return DataSet(data.name, data.train, None, (*data.notes, f"{few} to hold out a tenth as a test part"))
     by_label = shuffled[np.argsort(labels[shuffled], kind="stable")]
     held_out = np.sort(by_label[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
     kept = np.setdiff1d(np.arange(count), held_out)
-    note = f"no test part of its own: a fixed tenth ({_images(len(held_out))}) is held out"
+    note = f"no test part of its own: a fixed tenth ({images_in_words(len(held_out))}) is held out"
     test = data.train.take(held_out)
     return DataSet(data.name, _moved_up(data.train, kept), test, (*data.notes, note))
-
-
-def _images(count: int) -> str:
-    return f"{count:,} {'image' if count == 1 else 'images'}"
 
 
 def _moved_up(digits: Digits, kept: NDArray[np.int64]) -> Digits:

@@ -97,6 +97,11 @@ def target_size(sizes: Counter[Size], channels: int) -> Size:
     return side, side
 
 
+def images_in_words(count: int) -> str:
+    """So many images, as a sentence has them."""
+    return f"{count:,} {'image' if count == 1 else 'images'}"
+
+
 def resize_note(sizes: Counter[Size], target: Size) -> tuple[str, ...]:
     """One sentence for the user on what was resized; none if nothing was."""
     others = [size for size, _ in sizes.most_common() if size != target]

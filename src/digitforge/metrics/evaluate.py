@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from digitforge.classifier import PINNED_COLOUR, Classifier, classifier_for, is_stand_in
+from digitforge.classifier import PINNED_COLOUR, Classifier, is_stand_in
 from digitforge.data import data_name, load_data
 from digitforge.data.digits import Digits, listed
 from digitforge.data.loose import find_images
@@ -139,9 +139,7 @@ def measure_subject(
 
 def fitting_classifier(subject: Subject, given: Classifier | None = None) -> Classifier:
     """The classifier that reads the images: the given one, or what fits. Raises ModelError if none does."""
-    classifier = classifier_for(
-        subject.shape, subject.names, given, all_names=subject.all_names, data_sha256=subject.data_sha256
-    )
+    classifier = subject.classifier(given)
     if classifier is None:
         readers = [given] if given else [Classifier.load(), Classifier.load(PINNED_COLOUR)]
         sizes = " or ".join(_size(reader.shape) for reader in readers)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from digitforge.classifier import Classifier, classifier_for
 from digitforge.data.digits import DataSet, Digits
 from digitforge.data.loose import LooseImages
 from digitforge.forge import Forge
@@ -38,6 +39,10 @@ class Subject:
     draw: Callable[[int, int], Digits]
     most: int | None = None
     notes: tuple[str, ...] = ()
+
+    def classifier(self, given: Classifier | None = None) -> Classifier | None:
+        """The given classifier, or one that is here, if it reads the images; None if none does."""
+        return classifier_for(self.shape, self.names, given, all_names=self.all_names, data_sha256=self.data_sha256)
 
     @classmethod
     def of_model(cls, forge: Forge) -> Subject:
